@@ -1,0 +1,34 @@
+import tseslint from "typescript-eslint";
+
+/** Type-aware rules only; format and plain lint are biome's. */
+export default tseslint.config(
+  { ignores: ["dist/", "cdk.out/", "node_modules/", "coverage/", "*.js"] },
+  ...tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "max-lines": ["error", { max: 400, skipBlankLines: true, skipComments: true }],
+      "max-lines-per-function": ["error", { max: 60, skipBlankLines: true, skipComments: true }],
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "MemberExpression[object.name='process'][property.name='env']",
+          message: "process.env is read only in composition roots (main.ts, env.ts), through a zod schema.",
+        },
+      ],
+    },
+  },
+  { files: ["src/*/main.ts", "lambdas/*/env.ts", "scripts/**", "test/**"], rules: { "no-restricted-syntax": "off" } },
+  {
+    files: ["test/**"],
+    rules: {
+      "max-lines-per-function": "off",
+      "@typescript-eslint/require-await": "off",
+      "@typescript-eslint/no-empty-function": "off",
+      "@typescript-eslint/unbound-method": "off",
+    },
+  },
+);

@@ -1,0 +1,47 @@
+// Bundles the programs that run: the command line, the platform on one machine, its database worker and the agent.
+import { chmod, readFile, rm } from "node:fs/promises";
+import { build } from "esbuild";
+
+const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+const common = {
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  logLevel: "warning",
+  define: { __BULKHEAD_VERSION__: JSON.stringify(version) },
+};
+// CommonJS packages inside an ES module bundle ask for `require`.
+const banner = {
+  js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+};
+
+await rm("dist", { recursive: true, force: true });
+await Promise.all([
+  build({
+    ...common,
+    format: "esm",
+    banner: { js: `#!/usr/bin/env node\n${banner.js}` },
+    entryPoints: { bulkhead: "src/cli/main.ts" },
+    outdir: "dist",
+    outExtension: { ".js": ".mjs" },
+  }),
+  build({
+    ...common,
+    format: "esm",
+    banner,
+    entryPoints: { local: "src/local/main.ts", "dynalite-worker": "src/local/dynalite-worker.ts" },
+    // Native module: resolved from node_modules at run time.
+    external: ["classic-level", "dynalite", "esbuild"],
+    outdir: "dist",
+    outExtension: { ".js": ".mjs" },
+  }),
+  build({
+    ...common,
+    format: "cjs",
+    minify: true,
+    entryPoints: { agent: "src/agent/main.ts" },
+    outdir: "dist",
+    outExtension: { ".js": ".cjs" },
+  }),
+]);
+await chmod("dist/bulkhead.mjs", 0o755);

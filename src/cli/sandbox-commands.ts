@@ -1,0 +1,90 @@
+import type { Command } from "commander";
+import { addConnectionOptions, type ConnectionFlags } from "./connection.ts";
+import type { ControlPlane, SandboxView } from "./control-plane.ts";
+import { CliError, exitCodes } from "./failure.ts";
+import { json, span, table } from "./output.ts";
+import type { CliDeps } from "./program.ts";
+
+interface ListFlags extends ConnectionFlags {
+  readonly json?: boolean;
+  readonly status?: string;
+}
+
+interface KillFlags extends ConnectionFlags {
+  readonly json?: boolean;
+  readonly all?: boolean;
+}
+
+interface KillOutcome {
+  readonly id: string;
+  readonly killed: boolean;
+  readonly problem: string | null;
+  readonly exitCode: number;
+}
+
+/** `ls` and `kill`. */
+export function addSandboxCommands(program: Command, deps: CliDeps): void {
+  addConnectionOptions(program.command("ls"))
+    .alias("list")
+    .summary("list sandboxes")
+    .description("List the sandboxes of the key's project.")
+    .option("--status <status>", "only these: creating, running, paused, stopped")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", "\nExamples:\n  bulkhead ls\n  bulkhead ls --status running --json | jq -r '.[].id'")
+    .action(async (flags: ListFlags) => {
+      const sandboxes = await deps.connect(flags).sandboxes(flags.status);
+      deps.output.out(flags.json === true ? json(sandboxes) : sandboxTable(sandboxes, deps.now()));
+    });
+  addConnectionOptions(program.command("kill"))
+    .summary("end sandboxes")
+    .description("End sandboxes at once. What could not be ended is said on standard error.")
+    .argument("[id...]", "sandbox ids, as bulkhead ls shows them")
+    .option("--all", "every sandbox of the key's project")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", "\nExamples:\n  bulkhead kill 1763382095i648uu1oab\n  bulkhead kill --all")
+    .action(async (ids: readonly string[], flags: KillFlags) => {
+      await kill(ids, flags, deps);
+    });
+}
+
+async function kill(ids: readonly string[], flags: KillFlags, deps: CliDeps): Promise<void> {
+  if ((ids.length === 0) !== (flags.all === true)) {
+    throw new CliError("Name the sandboxes to end, or pass --all (not both).", exitCodes.usage);
+  }
+  const controlPlane = deps.connect(flags);
+  const targets = flags.all === true ? (await controlPlane.sandboxes()).map(({ id }) => id) : ids;
+  const outcomes: KillOutcome[] = [];
+  for (const id of targets) outcomes.push(await killOne(controlPlane, id));
+  if (flags.json === true) {
+    deps.output.out(json(outcomes.map(({ id, killed, problem }) => ({ id, killed, problem }))));
+  } else {
+    for (const { id, problem } of outcomes) {
+      if (problem === null) deps.output.out(`${id} killed`);
+      else deps.output.err(`${id} ${problem}`);
+    }
+    if (outcomes.length === 0) deps.output.out("No sandboxes.");
+  }
+  deps.setExitCode(Math.max(0, ...outcomes.map(({ exitCode }) => exitCode)));
+}
+
+async function killOne(controlPlane: ControlPlane, id: string): Promise<KillOutcome> {
+  try {
+    await controlPlane.kill(id);
+    return { id, killed: true, problem: null, exitCode: exitCodes.ok };
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    return { id, killed: false, problem: error.message, exitCode: error.exitCode };
+  }
+}
+
+function sandboxTable(sandboxes: readonly SandboxView[], now: number): string {
+  if (sandboxes.length === 0) return "No sandboxes.";
+  const rows = sandboxes.map((sandbox) => [
+    sandbox.id,
+    sandbox.status,
+    sandbox.template_name ?? "-",
+    sandbox.created_at ? span(now - Date.parse(sandbox.created_at)) : "-",
+    sandbox.expires_at ? span(Date.parse(sandbox.expires_at) - now) : "never",
+  ]);
+  return table(["ID", "STATUS", "TEMPLATE", "AGE", "ENDS IN"], rows);
+}

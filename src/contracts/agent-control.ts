@@ -1,0 +1,70 @@
+import { z } from "zod";
+
+/**
+ * The control plane's own routes on the agent, under {@link controlPrefix}. The gateway never passes this prefix through,
+ * so only the bridge reaches them. Bodies are JSON.
+ */
+export const controlPrefix = "/_bulkhead/";
+
+/** Deadlines an agent enforces by itself, epoch milliseconds; it ends the instance at the first one that passes. */
+export const leaseSchema = z.object({
+  /** End of `timeout_seconds`, absent when the caller set none. */
+  timeout_at: z.number().int().optional(),
+  /** End of the maximum lifetime. */
+  lifetime_at: z.number().int(),
+  /** Milliseconds without activity after which the instance ends. */
+  idle_ms: z.number().int().positive(),
+});
+export type Lease = z.infer<typeof leaseSchema>;
+
+/** `POST /_bulkhead/activate`: gives a warm instance to one sandbox, once. A second sandbox id is refused with CONFLICT. */
+export const activateRequestSchema = z.object({
+  sandbox_id: z.string(),
+  /** Create-time `env_vars`; kept in the agent's memory only. */
+  env: z.record(z.string(), z.string()),
+  lease: leaseSchema,
+  /** Shown by /info and /health as facts about the sandbox. */
+  internet_access: z.boolean(),
+  resources: z.object({ vcpu: z.number(), memory_mb: z.number(), disk_mb: z.number() }),
+});
+export type ActivateRequest = z.infer<typeof activateRequestSchema>;
+
+/** `POST /_bulkhead/lease`: replaces the deadlines (after PUT timeout). Body is a {@link leaseSchema}. Answers {@link agentStateSchema}. */
+export const agentStateSchema = z.object({
+  state: z.enum(["warm", "active"]),
+  sandbox_id: z.string().optional(),
+  /** Epoch milliseconds of the last activity the agent saw. */
+  last_activity_at: z.number(),
+  /** Executions and commands running now; each counts as activity. */
+  active_executions: z.number().int(),
+});
+export type AgentState = z.infer<typeof agentStateSchema>;
+
+/** Exit codes by which an agent says why it ended its own instance. Any other exit is `task_failed` or `out_of_memory`. */
+export const agentExitCodes = { timeout: 80, idle: 81, lifetime: 82 } as const;
+
+/** Header by which the gateway asks the agent to pass a request to a port of the sandbox's own loopback. */
+export const portHeader = "x-bulkhead-port";
+
+/** Facts an agent is started with; environment variables of its process. */
+export const agentEnvSchema = z.object({
+  /** Number of the inherited listening socket; absent: listen on BULKHEAD_AGENT_PORT. */
+  BULKHEAD_AGENT_FD: z.coerce.number().int().optional(),
+  BULKHEAD_AGENT_PORT: z.coerce.number().int().default(7777),
+  BULKHEAD_INSTANCE_ID: z.string(),
+  BULKHEAD_TEMPLATE: z.string(),
+  /** uid and gid user code runs under; absent: the agent's own (one-uid tier). */
+  BULKHEAD_USER_UID: z.coerce.number().int().optional(),
+  BULKHEAD_USER_GID: z.coerce.number().int().optional(),
+  /** Unix socket of the egress proxy; absent: no way out. */
+  BULKHEAD_EGRESS_SOCKET: z.string().optional(),
+  /** Loopback port the agent offers the egress proxy on. */
+  BULKHEAD_EGRESS_PORT: z.coerce.number().int().default(3128),
+  /** JSON array of directories the file API serves, in the sandbox's own view. */
+  BULKHEAD_ROOTS: z.string().default('["/workspace","/tmp"]'),
+  /** JSON array of template features, e.g. ["rich-output"]. */
+  BULKHEAD_FEATURES: z.string().default("[]"),
+  /** Directory of helper programs (esbuild, python worker) in the sandbox's own view. */
+  BULKHEAD_TOOLS: z.string().default("/opt/bulkhead"),
+});
+export type AgentEnv = z.infer<typeof agentEnvSchema>;

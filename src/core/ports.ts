@@ -1,0 +1,193 @@
+import type { ActivateRequest, AgentState, Lease } from "#contracts/agent-control.ts";
+import type { Enforcement, Resources } from "#contracts/domain.ts";
+import type { ApiKeyRecord, AuditEvent, Endpoint, InstanceRecord, SandboxRecord, TemplateRecord } from "#core/model.ts";
+
+/** Result of a conditional write: `lost` when the stored item was not in the state the condition asked for. */
+export type Written = "written" | "lost";
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Opaque; null at the end. */
+  readonly nextCursor: string | null;
+}
+
+export interface SandboxQuery {
+  readonly limit: number;
+  readonly cursor: string | null;
+  /** Keep only these; newest first in any case. Ended sandboxes are left out unless a status asks for them. */
+  readonly statuses: readonly SandboxRecord["status"][] | null;
+  readonly region: string | null;
+}
+
+/** Sandboxes, tombstones, quota counters and idempotency records. Reads after writes are consistent except `listAll`. */
+export interface SandboxStore {
+  /** Adds a record; `lost` when the id exists. */
+  insert(record: SandboxRecord): Promise<Written>;
+  /** Replaces the record if the stored version is `record.version - 1`. */
+  replace(record: SandboxRecord): Promise<Written>;
+  /** undefined when there is none, or when its `expiresAtSeconds` has passed although TTL has not removed it yet. */
+  get(id: string): Promise<SandboxRecord | undefined>;
+  /** One project's sandboxes, newest first. @throws BulkheadError INVALID_REQUEST for a cursor that is not ours */
+  list(projectId: string, query: SandboxQuery): Promise<Page<SandboxRecord>>;
+  /** Every record that has not ended, of all projects, for the sweeper; eventually consistent is enough. */
+  listLive(): AsyncIterable<SandboxRecord>;
+  /** Writes last activity if it is later than the stored one; never brings back an ended sandbox. Does not touch `version`. */
+  touch(id: string, at: number): Promise<void>;
+
+  /** Takes one place of a project's quota. `lost` when `limit` places are taken. */
+  takeQuota(projectId: string, limit: number): Promise<Written>;
+  /** Gives one place back; never below zero. */
+  returnQuota(projectId: string): Promise<void>;
+  quotaInUse(projectId: string): Promise<number>;
+  /** Sets the counter to `value` if it still is `expected`: repair by recount. */
+  repairQuota(projectId: string, expected: number, value: number): Promise<Written>;
+
+  /** Claims an idempotency key. Returns the existing claim when there is a live one. */
+  claimIdempotency(claim: IdempotencyClaim): Promise<{ readonly existing: IdempotencyClaim | null }>;
+  /** Undo of a claim whose create failed. */
+  releaseIdempotency(projectId: string, key: string): Promise<void>;
+}
+
+export interface IdempotencyClaim {
+  readonly projectId: string;
+  readonly key: string;
+  /** Hash of the request body: the same key with another body is a conflict. */
+  readonly bodyHash: string;
+  /** Chosen before anything is made, so that a repeat finds the first one's sandbox. */
+  readonly sandboxId: string;
+  readonly expiresAtSeconds: number;
+}
+
+/** Instances as we believe them to be; `Compute.list` is what they are. */
+export interface InstanceStore {
+  insert(record: InstanceRecord): Promise<Written>;
+  /** Replaces the record if the stored version is `record.version - 1`. */
+  replace(record: InstanceRecord): Promise<Written>;
+  get(id: string): Promise<InstanceRecord | undefined>;
+  /** Ids of warm instances of a template, oldest first. A candidate may be gone by the time it is claimed. */
+  listWarm(templateName: string, limit: number): Promise<readonly string[]>;
+  /** One conditional write: warm and unclaimed → claimed by `sandboxId`. Returns the claimed record, or null when the race is lost. */
+  claim(id: string, sandboxId: string): Promise<InstanceRecord | null>;
+  listAll(): AsyncIterable<InstanceRecord>;
+  remove(id: string): Promise<void>;
+}
+
+export interface TemplateStore {
+  put(record: TemplateRecord): Promise<void>;
+  /** By name or id. */
+  get(nameOrId: string): Promise<TemplateRecord | undefined>;
+  list(): Promise<readonly TemplateRecord[]>;
+}
+
+export interface KeyStore {
+  insert(record: ApiKeyRecord): Promise<Written>;
+  /** By public id. */
+  get(id: string): Promise<ApiKeyRecord | undefined>;
+  list(projectId: string): Promise<readonly ApiKeyRecord[]>;
+  /** `lost` when there is no such key or it is revoked already. */
+  revoke(id: string, at: number): Promise<Written>;
+  markUsed(id: string, at: number): Promise<void>;
+}
+
+export interface AuditLog {
+  /** Resolves when the event is stored. Implementations may write several callers' events in one batch. */
+  append(event: AuditEvent): Promise<void>;
+  list(projectId: string, limit: number, cursor: string | null): Promise<Page<AuditEvent>>;
+}
+
+export interface LaunchRequest {
+  readonly instanceId: string;
+  readonly template: TemplateRecord;
+  readonly resources: Resources;
+}
+
+export interface Launched {
+  readonly providerId: string;
+  /** Unknown until the provider placed the instance; locally known at once. */
+  readonly endpoint: Endpoint | null;
+  readonly enforced: Enforcement;
+}
+
+/** What the provider says of one instance. */
+export interface InstanceTruth {
+  readonly instanceId: string;
+  readonly providerId: string;
+  readonly state: "starting" | "running" | "gone";
+  readonly endpoint: Endpoint | null;
+}
+
+/** What starts and stops instances: ECS on AWS, namespaces on one machine. Idempotent by instance id. */
+export interface Compute {
+  /**
+   * Starts one instance. Repeating a call with the same `instanceId` returns the first instance. When it throws, nothing is left.
+   * @throws BulkheadError CAPACITY_EXHAUSTED when there is no room, SERVICE_UNAVAILABLE when a limit cannot be enforced here
+   */
+  launch(request: LaunchRequest): Promise<Launched>;
+  describe(instanceId: string): Promise<InstanceTruth | undefined>;
+  /** Ends the instance and everything that was made for it. Succeeds when there is nothing (left) to end. */
+  stop(instanceId: string): Promise<void>;
+  /** Provider truth: everything that exists, whether or not a record knows it. */
+  list(): Promise<readonly InstanceTruth[]>;
+}
+
+/** An instance ended by itself or by its provider. Delivered at least once, possibly late. */
+export interface InstanceExit {
+  readonly instanceId: string;
+  readonly cause: "timeout" | "idle" | "lifetime" | "out_of_memory" | "disk_full" | "task_failed" | "host_retired";
+  /** Safe to show: signal, exit code. */
+  readonly message: string;
+}
+
+/** The bridge's calls to an agent. Each has its own deadline and treats the answer as untrusted. */
+export interface AgentPort {
+  /** Gives the instance to a sandbox. Repeating it for the same sandbox succeeds. @throws BulkheadError AGENT_UNREACHABLE | CONFLICT */
+  activate(endpoint: Endpoint, request: ActivateRequest): Promise<void>;
+  /** Replaces the deadlines. @throws BulkheadError AGENT_UNREACHABLE */
+  renew(endpoint: Endpoint, lease: Lease): Promise<AgentState>;
+  /** @throws BulkheadError AGENT_UNREACHABLE when there is no answer within `timeoutMs` */
+  health(endpoint: Endpoint, timeoutMs: number): Promise<AgentState>;
+}
+
+export interface SandboxClaims {
+  readonly sandboxId: string;
+  readonly generation: number;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** Signs sandbox tokens: KMS on AWS, a key file on one machine. */
+export interface TokenSigner {
+  /** A JWT (ES256). Two calls never return the same text (contract rule 7). */
+  sign(claims: SandboxClaims): Promise<string>;
+}
+
+/** The other half of TokenSigner: offline, with the public key only. */
+export interface TokenVerifier {
+  /** @throws BulkheadError TOKEN_INVALID | TOKEN_EXPIRED */
+  verify(token: string): Promise<SandboxClaims>;
+}
+
+export interface Timer {
+  cancel(): void;
+}
+
+/** Time and randomness. The simulation and unit tests pass a virtual one. */
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Runs once after `ms`; never keeps the process alive. */
+  after(ms: number, run: () => void): Timer;
+  sleep(ms: number): Promise<void>;
+  random(bytes: number): Uint8Array;
+}
+
+/** Facts other parts of the platform react to, in process; nothing durable relies on delivery. */
+export type CoreEvent =
+  | { readonly type: "sandbox.running"; readonly sandboxId: string }
+  | { readonly type: "sandbox.ended"; readonly sandboxId: string }
+  | { readonly type: "instance.claimed"; readonly instanceId: string; readonly templateName: string };
+
+export interface Events {
+  publish(event: CoreEvent): void;
+  subscribe(listener: (event: CoreEvent) => void): () => void;
+}

@@ -1,0 +1,91 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
+const flag = (fallback: boolean) =>
+  z
+    .enum(["0", "1", "true", "false"])
+    .transform((text) => text === "1" || text === "true")
+    .default(fallback);
+const seconds = (fallback: number) => z.coerce.number().int().min(1).max(31_536_000).default(fallback);
+
+/** `base=2,code-interpreter=1`: how many warm instances of each template to hold. */
+const poolSchema = z
+  .string()
+  .regex(/^$|^[a-z0-9-]+=\d{1,4}(,[a-z0-9-]+=\d{1,4})*$/, "write it as base=2,code-interpreter=1")
+  .transform((text) =>
+    Object.fromEntries(
+      text
+        .split(",")
+        .filter((part) => part !== "")
+        .map((part): [string, number] => [part.slice(0, part.indexOf("=")), Number(part.slice(part.indexOf("=") + 1))]),
+    ),
+  );
+
+/** Environment variables of the platform on one machine. Units stand in the names; defaults are the product's. */
+const localEnvSchema = z.object({
+  BULKHEAD_HOME: z.string().min(1).default(".bulkhead"),
+  BULKHEAD_HOST: z.string().min(1).default("127.0.0.1"),
+  BULKHEAD_PORT: port(8080),
+  BULKHEAD_GATEWAY_PORT: port(8081),
+  /** Address callers reach the gateway by, when it is not http://HOST:GATEWAY_PORT. */
+  BULKHEAD_GATEWAY_URL: z.url().optional(),
+  BULKHEAD_POOL: poolSchema.default({ base: 2, "code-interpreter": 1 }),
+  BULKHEAD_CODE_INTERPRETER: flag(true),
+  BULKHEAD_ALLOW_UNENFORCED: flag(false),
+  /** Install bubblewrap with apt-get when it is missing and we are root. */
+  BULKHEAD_INSTALL: flag(true),
+  BULKHEAD_IDLE_TIMEOUT_SECONDS: seconds(3600),
+  BULKHEAD_MAX_LIFETIME_SECONDS: seconds(86_400),
+  BULKHEAD_MAX_SANDBOXES: z.coerce.number().int().min(1).max(10_000).default(500),
+  BULKHEAD_CREATE_WAIT_SECONDS: seconds(20),
+  BULKHEAD_SWEEP_SECONDS: seconds(10),
+  /** Comma-separated addresses or host names that sandboxes may reach although they are private. */
+  BULKHEAD_EGRESS_ALLOW: z.string().default(""),
+  BULKHEAD_LOG: z.enum(["debug", "info", "warn", "error"]).default("warn"),
+});
+
+export interface LocalConfig {
+  /** Absolute. */
+  readonly home: string;
+  readonly host: string;
+  readonly port: number;
+  readonly gatewayPort: number;
+  readonly gatewayUrl: string | null;
+  readonly pool: Readonly<Record<string, number>>;
+  readonly codeInterpreter: boolean;
+  readonly allowUnenforced: boolean;
+  readonly install: boolean;
+  readonly idleTimeoutSeconds: number;
+  readonly maxLifetimeSeconds: number;
+  readonly maxSandboxes: number;
+  readonly createWaitSeconds: number;
+  readonly sweepSeconds: number;
+  readonly egressAllow: readonly string[];
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+/** @throws Error whose message lists every bad variable at once */
+export function parseLocalConfig(environment: Readonly<Record<string, string | undefined>>, cwd: string): LocalConfig {
+  const parsed = localEnvSchema.safeParse(environment);
+  if (!parsed.success) throw new Error(`Bad configuration:\n${z.prettifyError(parsed.error)}`);
+  const env = parsed.data;
+  return {
+    home: resolve(cwd, env.BULKHEAD_HOME),
+    host: env.BULKHEAD_HOST,
+    port: env.BULKHEAD_PORT,
+    gatewayPort: env.BULKHEAD_GATEWAY_PORT,
+    gatewayUrl: env.BULKHEAD_GATEWAY_URL?.replace(/\/+$/, "") ?? null,
+    pool: env.BULKHEAD_POOL,
+    codeInterpreter: env.BULKHEAD_CODE_INTERPRETER,
+    allowUnenforced: env.BULKHEAD_ALLOW_UNENFORCED,
+    install: env.BULKHEAD_INSTALL,
+    idleTimeoutSeconds: env.BULKHEAD_IDLE_TIMEOUT_SECONDS,
+    maxLifetimeSeconds: env.BULKHEAD_MAX_LIFETIME_SECONDS,
+    maxSandboxes: env.BULKHEAD_MAX_SANDBOXES,
+    createWaitSeconds: env.BULKHEAD_CREATE_WAIT_SECONDS,
+    sweepSeconds: env.BULKHEAD_SWEEP_SECONDS,
+    egressAllow: env.BULKHEAD_EGRESS_ALLOW.split(",").filter((entry) => entry !== ""),
+    logLevel: env.BULKHEAD_LOG,
+  };
+}

@@ -1,0 +1,31 @@
+import type { LogFields, Logger } from "./logger.ts";
+import { redact, redactText } from "./redact.ts";
+
+export const logLevels = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export interface JsonLoggerOptions {
+  readonly level: LogLevel;
+  /** Takes one line without its line end. */
+  readonly write: (line: string) => void;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** One JSON object a line: time, level, message, fields. Redaction happens here, so no caller can forget it. */
+export function makeJsonLogger(options: JsonLoggerOptions, bound: LogFields = {}): Logger {
+  const threshold = logLevels.indexOf(options.level);
+  const log = (level: LogLevel) => (message: string, fields?: LogFields) => {
+    if (logLevels.indexOf(level) < threshold) return;
+    const facts = redact({ ...bound, ...fields });
+    const line = { time: new Date(options.now()).toISOString(), level, message: redactText(message) };
+    options.write(JSON.stringify(Object.assign(line, facts)));
+  };
+  return {
+    debug: log("debug"),
+    info: log("info"),
+    warn: log("warn"),
+    error: log("error"),
+    child: (fields) => makeJsonLogger(options, { ...bound, ...fields }),
+  };
+}
