@@ -1,14 +1,16 @@
 import tseslint from "typescript-eslint";
+import { ownLines } from "./scripts/own-lines-rule.mjs";
 
 /** Type-aware rules only; format and plain lint are biome's. */
 export default tseslint.config(
-  { ignores: ["dist/", "cdk.out/", "node_modules/", "coverage/", "*.js"] },
+  { ignores: ["dist/", "cdk.out/", "node_modules/", "coverage/", "*.js", "**/*.mjs", "**/*.cjs"] },
   ...tseslint.configs.strictTypeChecked,
   {
+    plugins: { bulkhead: { rules: { "own-lines": ownLines } } },
     languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
     rules: {
       "max-lines": ["error", { max: 400, skipBlankLines: true, skipComments: true }],
-      "max-lines-per-function": ["error", { max: 60, skipBlankLines: true, skipComments: true }],
+      "bulkhead/own-lines": ["error", { max: 60 }],
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
       "@typescript-eslint/switch-exhaustiveness-check": "error",
@@ -25,7 +27,7 @@ export default tseslint.config(
   {
     files: ["test/**"],
     rules: {
-      "max-lines-per-function": "off",
+      "bulkhead/own-lines": "off",
       "@typescript-eslint/require-await": "off",
       "@typescript-eslint/no-empty-function": "off",
       "@typescript-eslint/unbound-method": "off",

@@ -1,8 +1,7 @@
 import { InvalidArgumentError } from "commander";
+import { keyLifetimes } from "#contracts/control/api-keys.ts";
 import type { NewKey } from "./control-plane.ts";
 
-/** Words the contract knows for the life of a key (§3.8). */
-const keyLifetimes = ["1month", "3months", "6months", "1year", "never"];
 const unitSeconds = new Map([
   ["s", 1],
   ["m", 60],
@@ -29,9 +28,13 @@ export function parseUrl(text: string): string {
 
 /** `30d`, `12h`, or one of the contract's words. */
 export function parseKeyLifetime(text: string): NonNullable<NewKey["expires"]> {
-  if (keyLifetimes.includes(text)) return { in: text };
+  if (isLifetime(text)) return { in: text };
   const match = /^(\d{1,6})([smhd])$/.exec(text);
   const seconds = Number(match?.[1]) * (unitSeconds.get(match?.[2] ?? "") ?? 0);
   if (seconds > 0) return { seconds };
-  throw new InvalidArgumentError(`Give a time like 30d or 12h, or one of ${keyLifetimes.join(", ")}.`);
+  throw new InvalidArgumentError(`Give a time like 30d or 12h, or one of ${Object.keys(keyLifetimes).join(", ")}.`);
+}
+
+function isLifetime(text: string): text is keyof typeof keyLifetimes {
+  return Object.hasOwn(keyLifetimes, text);
 }

@@ -1,47 +1,23 @@
 import { z } from "zod";
+import {
+  type ApiKeyView,
+  apiKeyListSchema,
+  createdApiKeySchema,
+  type keyLifetimes,
+} from "#contracts/control/api-keys.ts";
+import { type Sandbox, sandboxListSchema } from "#contracts/control/sandboxes.ts";
 import { CliError, exitCodeOfStatus, exitCodes } from "./failure.ts";
 
-const timestamp = z.string().nullable().optional();
-
-export const sandboxSchema = z.looseObject({
-  id: z.string(),
-  status: z.string(),
-  template_name: z.string().nullable().optional(),
-  region: z.string().nullable().optional(),
-  created_at: timestamp,
-  expires_at: timestamp,
-});
-export type SandboxView = z.infer<typeof sandboxSchema>;
-
-const sandboxPageSchema = z.looseObject({
-  data: z.array(sandboxSchema).nullable(),
-  has_more: z.boolean(),
-  next_cursor: z.string().nullable().optional(),
-});
-
-export const keySchema = z.looseObject({
-  id: z.string(),
-  name: z.string(),
-  masked_key: z.string().optional(),
-  status: z.string(),
-  created_at: timestamp,
-  expires_at: timestamp,
-  last_used_at: timestamp,
-});
-export type KeyView = z.infer<typeof keySchema>;
-
-const keyListSchema = z.looseObject({ api_keys: z.array(keySchema) });
-const keyCreatedSchema = z.looseObject({ api_key: keySchema, full_key: z.string() });
-export type KeyCreated = z.infer<typeof keyCreatedSchema>;
-const errorSchema = z.looseObject({ message: z.string(), code: z.string().optional() });
+export type KeyCreated = z.infer<typeof createdApiKeySchema>;
+const refusalSchema = z.object({ message: z.string() });
 const anythingSchema = z.unknown();
 
 /** The part of the control plane's HTTP API that the command uses. */
 export interface ControlPlane {
   /** All sandboxes of the key's project, page by page; `status` narrows. */
-  sandboxes(status?: string): Promise<readonly SandboxView[]>;
+  sandboxes(status?: string): Promise<readonly Sandbox[]>;
   kill(sandboxId: string): Promise<void>;
-  keys(): Promise<readonly KeyView[]>;
+  keys(): Promise<readonly ApiKeyView[]>;
   createKey(request: NewKey): Promise<KeyCreated>;
   revokeKey(keyId: string): Promise<void>;
 }
@@ -49,7 +25,7 @@ export interface ControlPlane {
 export interface NewKey {
   readonly name: string;
   /** One of the contract's words (§3.8), or seconds. Absent: the platform's default. */
-  readonly expires?: { readonly in: string } | { readonly seconds: number };
+  readonly expires?: { readonly in: keyof typeof keyLifetimes } | { readonly seconds: number };
 }
 
 /** @throws CliError that says what to do next, with the exit code that fits */
@@ -64,17 +40,17 @@ export function makeControlPlane(baseUrl: string, apiKey: string): ControlPlane 
   };
   return {
     async sandboxes(status) {
-      const found: SandboxView[] = [];
+      const found: Sandbox[] = [];
       let cursor: string | null = null;
       do {
         const query = new URLSearchParams({ limit: "100", ...(status && { status }), ...(cursor && { cursor }) });
-        const page: z.infer<typeof sandboxPageSchema> = await call(
+        const page: z.infer<typeof sandboxListSchema> = await call(
           "GET",
           `/v1/sandboxes?${query.toString()}`,
-          sandboxPageSchema,
+          sandboxListSchema,
         );
-        found.push(...(page.data ?? []));
-        cursor = page.has_more ? (page.next_cursor ?? null) : null;
+        found.push(...page.data);
+        cursor = page.next_cursor;
       } while (cursor !== null);
       return found;
     },
@@ -82,7 +58,7 @@ export function makeControlPlane(baseUrl: string, apiKey: string): ControlPlane 
       await call("DELETE", `/v1/sandboxes/${encodeURIComponent(sandboxId)}`, anythingSchema);
     },
     async keys() {
-      return (await call("GET", "/auth/api-keys", keyListSchema)).api_keys;
+      return (await call("GET", "/auth/api-keys", apiKeyListSchema)).api_keys;
     },
     createKey({ name, expires }) {
       const expiry =
@@ -91,7 +67,7 @@ export function makeControlPlane(baseUrl: string, apiKey: string): ControlPlane 
           : "in" in expires
             ? { expires_in: expires.in }
             : { expires_in_seconds: expires.seconds };
-      return call("POST", "/auth/api-keys", keyCreatedSchema, { name, ...expiry });
+      return call("POST", "/auth/api-keys", createdApiKeySchema, { name, ...expiry });
     },
     async revokeKey(keyId) {
       await call("DELETE", `/auth/api-keys/${encodeURIComponent(keyId)}`, anythingSchema);
@@ -117,7 +93,7 @@ async function send(baseUrl: string, apiKey: string, method: string, path: strin
 }
 
 function refusal(status: number, answer: unknown, method: string, path: string): CliError {
-  const parsed = errorSchema.safeParse(answer);
+  const parsed = refusalSchema.safeParse(answer);
   const told = parsed.success ? parsed.data.message : `${method} ${path} was answered with HTTP ${status}.`;
   const next =
     status === 401 ? ' Pass a valid key with --api-key or BULKHEAD_API_KEY; "bulkhead start" prints one.' : "";

@@ -4,7 +4,7 @@ import { z } from "zod";
 export const cliEnvSchema = z.object({
   /** Control plane to talk to; default is the one on this machine. */
   BULKHEAD_URL: z.url().optional(),
-  BULKHEAD_PORT: z.coerce.number().int().min(1).max(65535).optional(),
+  BULKHEAD_PORT: z.coerce.number().int().min(0).max(65535).optional(),
   BULKHEAD_HOME: z.string().min(1).optional(),
   BULKHEAD_API_KEY: z.string().min(1).optional(),
   HOPX_API_KEY: z.string().min(1).optional(),

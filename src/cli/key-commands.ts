@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import type { ApiKeyView } from "#contracts/control/api-keys.ts";
 import { parseKeyLifetime } from "./arguments.ts";
 import { addConnectionOptions, type ConnectionFlags } from "./connection.ts";
-import type { KeyView, NewKey } from "./control-plane.ts";
+import type { NewKey } from "./control-plane.ts";
 import { json, table } from "./output.ts";
 import type { CliDeps } from "./program.ts";
 
@@ -35,7 +36,10 @@ export function addKeyCommands(program: Command, deps: CliDeps): void {
     .action(async (name: string, flags: CreateFlags) => {
       const request: NewKey = flags.expires === undefined ? { name } : { name, expires: flags.expires };
       const created = await deps.connect(flags).createKey(request);
-      if (flags.json === true) return deps.output.out(json({ ...created.api_key, key: created.full_key }));
+      if (flags.json === true) {
+        deps.output.out(json({ ...created.api_key, key: created.full_key }));
+        return;
+      }
       deps.output.err(
         `Key ${created.api_key.id} (${name}), ends ${created.api_key.expires_at ?? "never"}. Keep it: it is shown once.`,
       );
@@ -61,14 +65,14 @@ export function addKeyCommands(program: Command, deps: CliDeps): void {
     });
 }
 
-function keyTable(keys: readonly KeyView[]): string {
+function keyTable(keys: readonly ApiKeyView[]): string {
   if (keys.length === 0) return "No keys.";
-  const day = (at: string | null | undefined, none: string): string => (at ? at.slice(0, 10) : none);
+  const day = (at: string | null, none: string): string => at?.slice(0, 10) ?? none;
   const rows = keys.map((key) => [
     key.id,
     key.name,
     key.status,
-    day(key.created_at, "-"),
+    day(key.created_at, ""),
     day(key.expires_at, "never"),
     day(key.last_used_at, "never"),
   ]);

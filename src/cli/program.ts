@@ -40,14 +40,5 @@ export function makeProgram(deps: CliDeps): Command {
   addPlatformCommands(program, deps);
   addSandboxCommands(program, deps);
   addKeyCommands(program, deps);
-  inheritSettings(program);
   return program;
-}
-
-/** Subcommands added by `.command()` copy settings at creation; this covers commands made before a setting. */
-function inheritSettings(command: Command): void {
-  for (const child of command.commands) {
-    child.copyInheritedSettings(command);
-    inheritSettings(child);
-  }
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import type { Sandbox } from "#contracts/control/sandboxes.ts";
 import { addConnectionOptions, type ConnectionFlags } from "./connection.ts";
-import type { ControlPlane, SandboxView } from "./control-plane.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import { CliError, exitCodes } from "./failure.ts";
 import { json, span, table } from "./output.ts";
 import type { CliDeps } from "./program.ts";
@@ -77,14 +78,14 @@ async function killOne(controlPlane: ControlPlane, id: string): Promise<KillOutc
   }
 }
 
-function sandboxTable(sandboxes: readonly SandboxView[], now: number): string {
+function sandboxTable(sandboxes: readonly Sandbox[], now: number): string {
   if (sandboxes.length === 0) return "No sandboxes.";
   const rows = sandboxes.map((sandbox) => [
     sandbox.id,
     sandbox.status,
-    sandbox.template_name ?? "-",
-    sandbox.created_at ? span(now - Date.parse(sandbox.created_at)) : "-",
-    sandbox.expires_at ? span(Date.parse(sandbox.expires_at) - now) : "never",
+    sandbox.template_name,
+    span(now - Date.parse(sandbox.created_at)),
+    span(Date.parse(sandbox.expires_at) - now),
   ]);
   return table(["ID", "STATUS", "TEMPLATE", "AGE", "ENDS IN"], rows);
 }

@@ -1,10 +1,6 @@
 import { z } from "zod";
 
-/**
- * The control plane's own routes on the agent, under {@link controlPrefix}. The gateway never passes this prefix through,
- * so only the bridge reaches them. Bodies are JSON.
- */
-export const controlPrefix = "/_bulkhead/";
+export { agentExitCodes, controlPrefix, portHeader } from "./agent-constants.ts";
 
 /** Deadlines an agent enforces by itself, epoch milliseconds; it ends the instance at the first one that passes. */
 export const leaseSchema = z.object({
@@ -39,12 +35,6 @@ export const agentStateSchema = z.object({
   active_executions: z.number().int(),
 });
 export type AgentState = z.infer<typeof agentStateSchema>;
-
-/** Exit codes by which an agent says why it ended its own instance. Any other exit is `task_failed` or `out_of_memory`. */
-export const agentExitCodes = { timeout: 80, idle: 81, lifetime: 82 } as const;
-
-/** Header by which the gateway asks the agent to pass a request to a port of the sandbox's own loopback. */
-export const portHeader = "x-bulkhead-port";
 
 /** Facts an agent is started with; environment variables of its process. */
 export const agentEnvSchema = z.object({

@@ -19,14 +19,22 @@ export function listenOn(server: Server, host: string, port: number, variable: s
 
 function explain(error: NodeJS.ErrnoException, host: string, port: number, variable: string): Error {
   if (error.code === "EADDRINUSE") {
-    return new BulkheadError("CONFLICT", `Port ${port} on ${host} is in use. Stop what uses it, or choose another with ${variable}.`, {
-      cause: error,
-    });
+    return new BulkheadError(
+      "CONFLICT",
+      `Port ${port} on ${host} is in use. Stop what uses it, or choose another with ${variable}.`,
+      {
+        cause: error,
+      },
+    );
   }
   if (error.code === "EACCES") {
-    return new BulkheadError("PERMISSION_DENIED", `Not allowed to listen on ${host}:${port}. Choose a port above 1023 with ${variable}.`, {
-      cause: error,
-    });
+    return new BulkheadError(
+      "PERMISSION_DENIED",
+      `Not allowed to listen on ${host}:${port}. Choose a port above 1023 with ${variable}.`,
+      {
+        cause: error,
+      },
+    );
   }
   return error;
 }

@@ -1,0 +1,159 @@
+import type { ActivateRequest, Lease } from "#contracts/agent-control.ts";
+import type { CommandRequest } from "#contracts/agent/commands.ts";
+import type { EnvSetRequest } from "#contracts/agent/env.ts";
+import type { ExecuteRequest } from "#contracts/agent/exec.ts";
+import { maxExecSeconds } from "#contracts/agent/languages.ts";
+import { BulkheadError } from "#contracts/errors.ts";
+
+/*
+ * Request bodies by hand. The zod schemas of src/contracts say what is valid; loading zod takes 30 ms and 5 MB in each agent,
+ * so the agent uses their types only. test/unit/agent/parse.test.ts holds both against each other.
+ */
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Bytes of all names and values of one environment, as in contracts. */
+export const maxEnvBytes = 256 * 1024;
+const envName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function invalid(field: string, problem: string): BulkheadError {
+  return new BulkheadError("INVALID_REQUEST", `${field} ${problem}.`, { details: { field } });
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function fieldsOf(value: unknown, name: string): Fields {
+  if (!isFields(value)) throw invalid(name, "must be a JSON object");
+  return value;
+}
+
+function required(fields: Fields, field: string): unknown {
+  const value = fields[field];
+  if (value === undefined || value === null) {
+    throw new BulkheadError("MISSING_PARAMETER", `${field} is required.`, { details: { field } });
+  }
+  return value;
+}
+
+function textOf(value: unknown, field: string): string {
+  if (typeof value !== "string") throw invalid(field, "must be a string");
+  return value;
+}
+
+function numberOf(value: unknown, field: string): number {
+  if (typeof value !== "number" || !Number.isFinite(value)) throw invalid(field, "must be a number");
+  return value;
+}
+
+function integerOf(value: unknown, field: string): number {
+  const number = numberOf(value, field);
+  if (!Number.isSafeInteger(number)) throw invalid(field, "must be a whole number");
+  return number;
+}
+
+function booleanOf(value: unknown, field: string): boolean {
+  if (typeof value !== "boolean") throw invalid(field, "must be true or false");
+  return value;
+}
+
+/** Absent, null and empty mean the default. */
+function textOr(fields: Fields, field: string, byDefault: string): string {
+  return textOf(fields[field] ?? byDefault, field) || byDefault;
+}
+
+/** Seconds, clamped; 0, null and absent mean the default. */
+function timeoutOf(fields: Fields, byDefault: number): number {
+  const seconds = numberOf(fields["timeout"] ?? byDefault, "timeout");
+  if (seconds < 0) throw invalid("timeout", "must not be negative");
+  return Math.min(seconds || byDefault, maxExecSeconds);
+}
+
+function workdirOf(fields: Fields): string {
+  const path = textOr(fields, "workdir", "/workspace");
+  if (path.length > 4096) throw invalid("workdir", "is longer than 4096 characters");
+  return path;
+}
+
+/** Problems name the variable, never its value. */
+function envOf(value: unknown, field: string): Record<string, string> {
+  const vars: Record<string, string> = {};
+  let bytes = 0;
+  for (const [name, text] of Object.entries(fieldsOf(value, field))) {
+    const place = `${field}.${name}`;
+    if (typeof text !== "string") throw invalid(place, "must be a string");
+    if (!envName.test(name)) throw invalid(place, "is no name: use a letter or _ followed by letters, digits and _");
+    if (text.includes("\0")) throw invalid(place, "cannot contain a NUL character");
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(text);
+    vars[name] = text;
+  }
+  if (bytes > maxEnvBytes) throw invalid(field, `takes ${bytes} bytes; at most ${maxEnvBytes} fit`);
+  return vars;
+}
+
+export function parseExecute(body: unknown): ExecuteRequest {
+  const fields = fieldsOf(body, "body");
+  return {
+    code: textOf(required(fields, "code"), "code"),
+    language: textOr(fields, "language", "python"),
+    timeout: timeoutOf(fields, 120),
+    workdir: workdirOf(fields),
+    env: envOf(fields["env"] ?? {}, "env"),
+  };
+}
+
+export function parseCommand(body: unknown): CommandRequest {
+  const fields = fieldsOf(body, "body");
+  const command = textOf(required(fields, "command"), "command");
+  if (command === "") throw invalid("command", "is empty");
+  const args = fields["args"] ?? [];
+  if (!Array.isArray(args)) throw invalid("args", "must be a list of strings");
+  return {
+    command,
+    args: args.map((arg: unknown, index) => textOf(arg, `args[${index}]`)),
+    timeout: timeoutOf(fields, 30),
+    workdir: workdirOf(fields),
+    env: envOf(fields["env"] ?? {}, "env"),
+  };
+}
+
+export function parseEnvSet(body: unknown): EnvSetRequest {
+  const fields = fieldsOf(body, "body");
+  const merge = fields["merge"];
+  const timestamp = fields["timestamp"];
+  return {
+    env_vars: envOf(required(fields, "env_vars"), "env_vars"),
+    ...(merge === undefined ? {} : { merge: merge === null ? null : booleanOf(merge, "merge") }),
+    ...(timestamp === undefined ? {} : { timestamp: timestamp === null ? null : textOf(timestamp, "timestamp") }),
+  };
+}
+
+export function parseLease(body: unknown): Lease {
+  const fields = fieldsOf(body, "lease");
+  const idle = integerOf(required(fields, "idle_ms"), "idle_ms");
+  if (idle <= 0) throw invalid("idle_ms", "must be positive");
+  const timeoutAt = fields["timeout_at"];
+  return {
+    ...(timeoutAt === undefined ? {} : { timeout_at: integerOf(timeoutAt, "timeout_at") }),
+    lifetime_at: integerOf(required(fields, "lifetime_at"), "lifetime_at"),
+    idle_ms: idle,
+  };
+}
+
+/** The control plane has checked `env` already; names and sizes are checked again all the same. */
+export function parseActivate(body: unknown): ActivateRequest {
+  const fields = fieldsOf(body, "body");
+  const resources = fieldsOf(required(fields, "resources"), "resources");
+  return {
+    sandbox_id: textOf(required(fields, "sandbox_id"), "sandbox_id"),
+    env: envOf(required(fields, "env"), "env"),
+    lease: parseLease(required(fields, "lease")),
+    internet_access: booleanOf(required(fields, "internet_access"), "internet_access"),
+    resources: {
+      vcpu: numberOf(required(resources, "vcpu"), "vcpu"),
+      memory_mb: numberOf(required(resources, "memory_mb"), "memory_mb"),
+      disk_mb: numberOf(required(resources, "disk_mb"), "disk_mb"),
+    },
+  };
+}

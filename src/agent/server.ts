@@ -1,0 +1,103 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { controlPrefix, portHeader } from "#contracts/agent-constants.ts";
+import { agentErrorBody } from "#contracts/error-body.ts";
+import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
+import { toRfc3339 } from "#contracts/time.ts";
+import type { Logger } from "#telemetry/logger.ts";
+import type { AgentClock } from "./clock.ts";
+import { proxyRequest, proxyUpgrade } from "./port-proxy.ts";
+import { makeAgentRequest, sendJson } from "./request.ts";
+import type { Router } from "./router.ts";
+import { notSupported } from "./unsupported-routes.ts";
+
+export interface AgentServerOptions {
+  readonly router: Router;
+  readonly logger: Logger;
+  readonly clock: AgentClock;
+  /** Called for each request that counts as activity of the sandbox. */
+  readonly onActivity: () => void;
+}
+
+/** The caller's own request id when it is harmless, so that one id runs through gateway and agent. */
+function requestIdOf(req: IncomingMessage): string {
+  const given = req.headers["x-request-id"];
+  if (typeof given === "string" && /^[\w.-]{1,64}$/.test(given)) return given;
+  return `req_${randomBytes(10).toString("hex")}`;
+}
+
+/** /health is open to all and must not keep a sandbox alive; the control plane's own calls must not either. */
+function isActivity(path: string): boolean {
+  return path !== "/health" && !path.startsWith(controlPrefix);
+}
+
+async function dispatch(options: AgentServerOptions, req: IncomingMessage, res: ServerResponse, id: string) {
+  const request = makeAgentRequest(req, res, id);
+  const port = req.headers[portHeader];
+  if (port !== undefined) {
+    options.onActivity();
+    await proxyRequest(request, String(port));
+    return;
+  }
+  if (isActivity(request.path)) options.onActivity();
+  const match = options.router.match(req.method ?? "GET", request.path);
+  if (match.kind === "none") throw new BulkheadError("RESOURCE_NOT_FOUND", `No such route: ${request.path}`);
+  if (match.kind === "method") {
+    res.setHeader("allow", match.allowed.join(", "));
+    throw new BulkheadError("METHOD_NOT_ALLOWED", `${request.path} takes ${match.allowed.join(", ")}.`);
+  }
+  await match.route.handle(request);
+}
+
+function answerError(options: AgentServerOptions, thrown: unknown, req: IncomingMessage, res: ServerResponse, id: string) {
+  const error = toBulkheadError(thrown);
+  if (error.code === "INTERNAL_ERROR") {
+    options.logger.error("request failed", { request_id: id, method: req.method, path: req.url, error: thrown });
+  }
+  // A body that was begun cannot be mended; cutting it is how the caller learns.
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  req.resume();
+  sendJson(res, error.status, agentErrorBody(error, { requestId: id, timestamp: toRfc3339(options.clock.now()) }));
+}
+
+function refuseUpgrade(options: AgentServerOptions, thrown: unknown, socket: Duplex, id: string): void {
+  const error = toBulkheadError(thrown);
+  const body = JSON.stringify(agentErrorBody(error, { requestId: id, timestamp: toRfc3339(options.clock.now()) }));
+  socket.end(
+    `HTTP/1.1 ${error.status} Refused\r\ncontent-type: application/json\r\nx-request-id: ${id}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+async function upgrade(options: AgentServerOptions, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  const id = requestIdOf(req);
+  socket.on("error", () => socket.destroy());
+  options.onActivity();
+  try {
+    const port = req.headers[portHeader];
+    if (port === undefined) throw notSupported((req.url ?? "/").split("?")[0] ?? "/");
+    await proxyUpgrade(req, socket, head, String(port), options.onActivity);
+  } catch (thrown) {
+    refuseUpgrade(options, thrown, socket, id);
+  }
+}
+
+/** The agent's HTTP server, not yet listening. */
+export function makeAgentServer(options: AgentServerOptions): Server {
+  const server = createServer((req, res) => {
+    const id = requestIdOf(req);
+    res.setHeader("x-request-id", id);
+    req.on("error", () => {});
+    res.on("error", () => {});
+    dispatch(options, req, res, id).catch((thrown: unknown) => answerError(options, thrown, req, res, id));
+  });
+  server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(options, req, socket, head));
+  // Uploads may take long. Connections outlive those of the gateway's pool, so that it never writes into a closing one.
+  server.requestTimeout = 0;
+  server.keepAliveTimeout = 180_000;
+  return server;
+}

@@ -1,0 +1,48 @@
+import { BulkheadError } from "#contracts/errors.ts";
+import type { Route } from "./router.ts";
+
+/** Parts of the Hopx API that this agent does not have. 4xx, never 5xx: clients resend on 5xx (contract rule 19). */
+const missing = [
+  "/execute/ipython",
+  "/execute/async",
+  "/execute/background",
+  "/execute/processes",
+  "/execute/kill",
+  "/execute/kill/*",
+  "/execute/stream",
+  "/processes/*",
+  "/commands/background",
+  "/commands/stream",
+  "/files/watch",
+  "/terminal",
+  "/stream",
+  "/stream/*",
+  "/cache/*",
+  "/metrics",
+  "/metrics/*",
+  "/jupyter/*",
+];
+
+/** @param path of the request, for WebSocket upgrades too */
+export function notSupported(path: string): BulkheadError {
+  return new BulkheadError("INVALID_REQUEST", `${path} is not supported yet. Use POST /execute or POST /commands/run.`);
+}
+
+export function unsupportedRoutes(): Route[] {
+  return [
+    ...missing.map((path): Route => ({
+      method: "ANY",
+      path,
+      handle(request) {
+        throw notSupported(request.path);
+      },
+    })),
+    {
+      method: "ANY",
+      path: "/desktop/*",
+      handle() {
+        throw new BulkheadError("DESKTOP_NOT_AVAILABLE", "This template has no desktop.");
+      },
+    },
+  ];
+}

@@ -1,0 +1,69 @@
+import { DeleteCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import type { InstanceRecord } from "#core/model.ts";
+import type { InstanceStore } from "#core/ports.ts";
+import { call } from "./failures.ts";
+import { instanceItemSchema } from "./schemas.ts";
+import { liveShards, shardOf, soloKey } from "./table.ts";
+import { type IndexKeys, putNew, putNext, queryAll, queryPage, readItem, type TableDeps } from "./table-access.ts";
+
+function indexKeys(record: InstanceRecord): IndexKeys {
+  const all = { gsi2pk: `INSTANCES#${shardOf(record.id)}`, gsi2sk: record.id };
+  if (record.state !== "warm") return all;
+  return {
+    ...all,
+    gsi1pk: `WARM#${record.templateName}`,
+    gsi1sk: `${String(record.createdAt).padStart(14, "0")}#${record.id}`,
+  };
+}
+
+export function makeInstanceStore(deps: TableDeps): InstanceStore {
+  const { client, table } = deps;
+  return {
+    insert: (record) => putNew(deps, soloKey("INSTANCE", record.id), record, indexKeys(record)),
+    replace: (record) => putNext(deps, soloKey("INSTANCE", record.id), record, indexKeys(record)),
+    get: (id) => readItem(deps, soloKey("INSTANCE", id), instanceItemSchema),
+    async listWarm(templateName, limit) {
+      const page = await queryPage(deps, {
+        IndexName: "gsi1",
+        KeyConditionExpression: "gsi1pk = :p",
+        ExpressionAttributeValues: { ":p": `WARM#${templateName}` },
+        Limit: limit,
+      });
+      return page.items.map((item) => item["id"]).filter((id) => typeof id === "string");
+    },
+    async claim(id, sandboxId) {
+      try {
+        const { Attributes } = await client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: soloKey("INSTANCE", id),
+            UpdateExpression:
+              "SET #state = :claimed, sandboxId = :sandbox, version = version + :one REMOVE gsi1pk, gsi1sk",
+            ConditionExpression: "#state = :warm AND sandboxId = :nobody",
+            ExpressionAttributeNames: { "#state": "state" },
+            ExpressionAttributeValues: {
+              ":claimed": "claimed",
+              ":warm": "warm",
+              ":sandbox": sandboxId,
+              ":nobody": null,
+              ":one": 1,
+            },
+            ReturnValues: "ALL_NEW",
+          }),
+        );
+        return instanceItemSchema.parse(Attributes);
+      } catch (thrown) {
+        if (thrown instanceof Error && thrown.name === "ConditionalCheckFailedException") return null;
+        return call(() => Promise.reject(thrown instanceof Error ? thrown : new Error(String(thrown))));
+      }
+    },
+    async *listAll() {
+      for (let shard = 0; shard < liveShards; shard += 1) {
+        yield* queryAll(deps, "gsi2", `INSTANCES#${shard}`, instanceItemSchema);
+      }
+    },
+    async remove(id) {
+      await call(() => client.send(new DeleteCommand({ TableName: table, Key: soloKey("INSTANCE", id) })));
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { z } from "zod";
+import type { SandboxStore } from "#core/ports.ts";
+import { conditional } from "./failures.ts";
+import { soloKey } from "./table.ts";
+import { readItem, type TableDeps } from "./table-access.ts";
+
+const quotaItemSchema = z.object({ inUse: z.number() });
+
+/** One counter per project; each call is a single conditional update. */
+export function makeQuota(
+  deps: TableDeps,
+): Pick<SandboxStore, "takeQuota" | "returnQuota" | "quotaInUse" | "repairQuota"> {
+  const update = (projectId: string, expression: string, condition: string, values: Record<string, number>) =>
+    conditional(() =>
+      deps.client.send(
+        new UpdateCommand({
+          TableName: deps.table,
+          Key: soloKey("QUOTA", projectId),
+          UpdateExpression: expression,
+          ConditionExpression: condition,
+          ExpressionAttributeValues: values,
+        }),
+      ),
+    );
+  return {
+    takeQuota: (projectId, limit) =>
+      update(projectId, "ADD inUse :one", "attribute_not_exists(inUse) OR inUse < :limit", {
+        ":one": 1,
+        ":limit": limit,
+      }),
+    async returnQuota(projectId) {
+      await update(projectId, "ADD inUse :minus", "inUse > :zero", { ":minus": -1, ":zero": 0 });
+    },
+    async quotaInUse(projectId) {
+      return (await readItem(deps, soloKey("QUOTA", projectId), quotaItemSchema))?.inUse ?? 0;
+    },
+    repairQuota: (projectId, expected, value) =>
+      update(
+        projectId,
+        "SET inUse = :value",
+        expected === 0 ? "attribute_not_exists(inUse) OR inUse = :expected" : "inUse = :expected",
+        { ":value": value, ":expected": expected },
+      ),
+  };
+}

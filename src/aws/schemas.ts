@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { endReasons, enforcementSchema, resourcesSchema, sandboxStatuses } from "#contracts/domain.ts";
+import { instanceStates, keyScopes } from "#core/model.ts";
+
+/** Raise with a shape of a stored item: test/contract/shapes.test.ts compares each with the one that was last released. */
+export const schemaVersion = 1;
+
+const at = z.number();
+
+export const sandboxItemSchema = z.object({
+  id: z.string(),
+  projectId: z.string(),
+  createdByKeyId: z.string(),
+  templateName: z.string(),
+  templateId: z.string(),
+  region: z.string(),
+  status: z.enum(sandboxStatuses),
+  statusDeadlineAt: at.nullable(),
+  instanceId: z.string().nullable(),
+  resources: resourcesSchema,
+  enforced: enforcementSchema.nullable(),
+  internetAccess: z.boolean(),
+  deadlines: z.object({
+    timeoutSeconds: z.number().nullable(),
+    timeoutAt: at.nullable(),
+    idleTimeoutSeconds: z.number(),
+    maxLifetimeSeconds: z.number(),
+    lifetimeAt: at,
+  }),
+  createdAt: at,
+  startedAt: at.nullable(),
+  lastActivityAt: at,
+  endedAt: at.nullable(),
+  endReason: z.enum(endReasons).nullable(),
+  tokenGeneration: z.number(),
+  version: z.number(),
+  expiresAtSeconds: z.number().nullable(),
+});
+
+export const instanceItemSchema = z.object({
+  id: z.string(),
+  templateName: z.string(),
+  state: z.enum(instanceStates),
+  stateDeadlineAt: at.nullable(),
+  sandboxId: z.string().nullable(),
+  providerId: z.string().nullable(),
+  endpoint: z
+    .union([
+      z.object({ kind: z.literal("unix"), path: z.string() }),
+      z.object({ kind: z.literal("tcp"), host: z.string(), port: z.number() }),
+    ])
+    .nullable(),
+  resources: resourcesSchema,
+  enforced: enforcementSchema.nullable(),
+  createdAt: at,
+  version: z.number(),
+  expiresAtSeconds: z.number().nullable(),
+});
+
+export const templateItemSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  displayName: z.string(),
+  description: z.string(),
+  category: z.string(),
+  language: z.string(),
+  status: z.enum(["pending", "building", "active", "failed"]),
+  problem: z.string().nullable(),
+  resources: resourcesSchema,
+  features: z.array(z.string()),
+  tags: z.array(z.string()),
+  idleTimeoutSeconds: z.number().nullable(),
+  maxLifetimeSeconds: z.number().nullable(),
+  createdAt: at,
+  updatedAt: at,
+});
+
+export const keyItemSchema = z.object({
+  id: z.string(),
+  hash: z.string(),
+  name: z.string(),
+  projectId: z.string(),
+  scopes: z.array(z.enum(keyScopes)),
+  createdAt: at,
+  expiresAt: at.nullable(),
+  revokedAt: at.nullable(),
+  lastUsedAt: at.nullable(),
+});
+
+export const auditItemSchema = z.object({
+  at,
+  id: z.string(),
+  projectId: z.string(),
+  actor: z.string(),
+  action: z.string(),
+  target: z.string().nullable(),
+  outcome: z.enum(["allowed", "refused", "failed"]),
+  requestId: z.string().nullable(),
+  sourceIp: z.string().nullable(),
+  details: z.record(z.string(), z.unknown()),
+});
+
+export const idempotencyItemSchema = z.object({
+  projectId: z.string(),
+  key: z.string(),
+  bodyHash: z.string(),
+  sandboxId: z.string(),
+  expiresAtSeconds: z.number(),
+});

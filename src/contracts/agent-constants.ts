@@ -1,0 +1,13 @@
+/** Without zod, so that the agent can load it at start. */
+
+/**
+ * The control plane's own routes on the agent, under {@link controlPrefix}. The gateway never passes this prefix through,
+ * so only the bridge reaches them. Bodies are JSON.
+ */
+export const controlPrefix = "/_bulkhead/";
+
+/** Exit codes by which an agent says why it ended its own instance. Any other exit is `task_failed` or `out_of_memory`. */
+export const agentExitCodes = { timeout: 80, idle: 81, lifetime: 82 } as const;
+
+/** Header by which the gateway asks the agent to pass a request to a port of the sandbox's own loopback. */
+export const portHeader = "x-bulkhead-port";

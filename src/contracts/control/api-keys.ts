@@ -1,0 +1,66 @@
+import { z } from "zod";
+import { maxSeconds, requestIdSchema, timestampSchema } from "./shared.ts";
+
+const day = 86_400;
+
+/** The words of `expires_in` in seconds; null: never. */
+export const keyLifetimes = {
+  "1month": 30 * day,
+  "3months": 90 * day,
+  "6months": 180 * day,
+  "1year": 365 * day,
+  never: null,
+} as const;
+
+/** Lifetime of a key whose creator asked for none. */
+export const defaultKeySeconds = 90 * day;
+
+export const keyScopeNames = ["read", "use", "manage", "admin"] as const;
+
+/** `POST /auth/api-keys`. Without either lifetime the key ends after 90 days; both at once are refused. */
+export const createApiKeyRequestSchema = z
+  .object({
+    name: z.string().trim().min(1).max(128),
+    expires_in: z.enum(["1month", "3months", "6months", "1year", "never"]).nullish(),
+    expires_in_seconds: z.number().int().min(1).max(maxSeconds).nullish(),
+    /** Absent: `manage`. None can be stronger than those of the key that asks. */
+    scopes: z.array(z.enum(keyScopeNames)).min(1).nullish(),
+  })
+  .refine((body) => body.expires_in == null || body.expires_in_seconds == null, {
+    path: ["expires_in_seconds"],
+    message: "give either expires_in or expires_in_seconds",
+  });
+export type CreateApiKeyRequest = z.infer<typeof createApiKeyRequestSchema>;
+
+/** One key. The key itself is shown once, in `full_key` of the answer that made it. */
+export const apiKeyViewSchema = z.object({
+  id: z.string(),
+  key_id: z.string(),
+  name: z.string(),
+  prefix: z.string(),
+  masked_key: z.string(),
+  status: z.enum(["active", "expired", "revoked"]),
+  scopes: z.array(z.enum(keyScopeNames)),
+  created_at: timestampSchema,
+  /** null: never. */
+  expires_at: timestampSchema.nullable(),
+  last_used_at: timestampSchema.nullable(),
+});
+export type ApiKeyView = z.infer<typeof apiKeyViewSchema>;
+
+export const apiKeyListSchema = z.object({
+  success: z.literal(true),
+  api_keys: z.array(apiKeyViewSchema),
+  count: z.number().int(),
+  request_id: requestIdSchema,
+});
+export const apiKeyAnswerSchema = z.object({
+  success: z.literal(true),
+  api_key: apiKeyViewSchema,
+  request_id: requestIdSchema,
+});
+export const createdApiKeySchema = apiKeyAnswerSchema.extend({
+  message: z.string(),
+  /** The key. Keep it: it is not stored and cannot be shown again. */
+  full_key: z.string(),
+});

@@ -1,0 +1,69 @@
+import { BulkheadError } from "#contracts/errors.ts";
+import { makeRequestId } from "#contracts/ids.ts";
+import type { Logger } from "#telemetry/logger.ts";
+import type { AuditEvent, Principal, RequestContext } from "./model.ts";
+import type { AuditLog, Clock } from "./ports.ts";
+
+export interface AuditedOperation {
+  readonly projectId: string;
+  /** Key id, or "system". */
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string | null;
+  readonly context: RequestContext | null;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export interface Audit {
+  /** Stores what happened; failing to store it fails the operation. */
+  allowed(operation: AuditedOperation): Promise<void>;
+  /** Runs `work` and records how it came out: allowed, refused (the caller's fault) or failed (ours). */
+  around<T>(operation: AuditedOperation, work: () => Promise<T>): Promise<T>;
+}
+
+export function operationOf(
+  principal: Principal,
+  context: RequestContext,
+  action: string,
+  target: string | null,
+): AuditedOperation {
+  return { projectId: principal.projectId, actor: principal.keyId, action, target, context };
+}
+
+export function makeAudit(log: AuditLog, clock: Clock, logger: Logger): Audit {
+  const event = (
+    operation: AuditedOperation,
+    outcome: AuditEvent["outcome"],
+    more: Readonly<Record<string, unknown>>,
+  ): AuditEvent => ({
+    at: clock.now(),
+    id: makeRequestId(clock).slice(4),
+    projectId: operation.projectId,
+    actor: operation.actor,
+    action: operation.action,
+    target: operation.target,
+    outcome,
+    requestId: operation.context?.requestId ?? null,
+    sourceIp: operation.context?.sourceIp ?? null,
+    details: { ...operation.details, ...more },
+  });
+  return {
+    allowed: (operation) => log.append(event(operation, "allowed", {})),
+    async around(operation, work) {
+      try {
+        const result = await work();
+        await log.append(event(operation, "allowed", {}));
+        return result;
+      } catch (thrown) {
+        const error = thrown instanceof BulkheadError ? thrown : null;
+        const outcome = error !== null && error.status < 500 ? "refused" : "failed";
+        try {
+          await log.append(event(operation, outcome, { code: error?.code ?? "INTERNAL_ERROR" }));
+        } catch (unwritten) {
+          logger.error("audit event of a failed operation not stored", { action: operation.action, error: unwritten });
+        }
+        throw thrown;
+      }
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { BulkheadError } from "#contracts/errors.ts";
+import { makeInstanceId } from "#contracts/ids.ts";
+import type { Logger } from "#telemetry/logger.ts";
+import type { Endpoint, InstanceRecord, TemplateRecord } from "./model.ts";
+import type { AgentPort, Clock, Compute, InstanceStore } from "./ports.ts";
+
+/** How long an instance may take from launch to its agent's first answer. */
+const startDeadlineMs = 60_000;
+const agentAnswerMs = 15_000;
+
+export interface InstanceDeps {
+  readonly compute: Compute;
+  readonly instances: InstanceStore;
+  readonly agent: AgentPort;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Instances {
+  /**
+   * Starts an instance and waits for its agent: `warm`, or `claimed` at once when `sandboxId` is given. When it throws, nothing is left.
+   * @throws BulkheadError CAPACITY_EXHAUSTED | SERVICE_UNAVAILABLE | AGENT_UNREACHABLE
+   */
+  start(template: TemplateRecord, sandboxId: string | null): Promise<InstanceRecord>;
+  /** Ends an instance: whatever exists of it, and then its record. Safe to repeat. */
+  end(instanceId: string): Promise<void>;
+}
+
+export function makeInstances(deps: InstanceDeps): Instances {
+  const { compute, instances, agent, clock } = deps;
+
+  async function waitForEndpoint(instanceId: string, known: Endpoint | null): Promise<Endpoint> {
+    const giveUpAt = clock.now() + startDeadlineMs;
+    for (let endpoint = known; ; ) {
+      if (endpoint !== null) return endpoint;
+      if (clock.now() >= giveUpAt)
+        throw new BulkheadError("AGENT_UNREACHABLE", "The instance got no address in time. Try again.");
+      await clock.sleep(250);
+      const truth = await compute.describe(instanceId);
+      if (truth === undefined || truth.state === "gone") {
+        throw new BulkheadError("AGENT_UNREACHABLE", "The instance ended while it was starting. Try again.");
+      }
+      endpoint = truth.endpoint;
+    }
+  }
+
+  async function end(instanceId: string): Promise<void> {
+    await compute.stop(instanceId);
+    await instances.remove(instanceId);
+  }
+
+  async function launch(starting: InstanceRecord, template: TemplateRecord): Promise<InstanceRecord> {
+    const launched = await compute.launch({ instanceId: starting.id, template, resources: template.resources });
+    const endpoint = await waitForEndpoint(starting.id, launched.endpoint);
+    await agent.health(endpoint, agentAnswerMs);
+    const ready: InstanceRecord = {
+      ...starting,
+      state: starting.sandboxId === null ? "warm" : "claimed",
+      stateDeadlineAt: null,
+      providerId: launched.providerId,
+      endpoint,
+      enforced: launched.enforced,
+      version: starting.version + 1,
+    };
+    if ((await instances.replace(ready)) === "lost") {
+      throw new BulkheadError("CONFLICT", "The instance was ended while it was starting.");
+    }
+    return ready;
+  }
+
+  return {
+    async start(template, sandboxId) {
+      const starting: InstanceRecord = {
+        id: makeInstanceId(clock),
+        templateName: template.name,
+        state: "starting",
+        stateDeadlineAt: clock.now() + startDeadlineMs,
+        sandboxId,
+        providerId: null,
+        endpoint: null,
+        resources: template.resources,
+        enforced: null,
+        createdAt: clock.now(),
+        version: 1,
+        expiresAtSeconds: null,
+      };
+      await instances.insert(starting);
+      try {
+        return await launch(starting, template);
+      } catch (thrown) {
+        await end(starting.id).catch((error: unknown) =>
+          deps.logger.error("failed instance not ended, left to the sweeper", { instance: starting.id, error }),
+        );
+        throw thrown;
+      }
+    },
+    end,
+  };
+}

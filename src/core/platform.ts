@@ -1,0 +1,117 @@
+import { makeAudit } from "./audit.ts";
+import type { PlatformConfig } from "./config.ts";
+import type { CoreDeps, PlatformPorts } from "./deps.ts";
+import { makeEnder } from "./end.ts";
+import { makeInstances } from "./instances.ts";
+import { type KeyService, makeKeyService } from "./keys.ts";
+import { makeWarmPool } from "./pool.ts";
+import type { InstanceExit, TemplateStore } from "./ports.ts";
+import { makeSandboxService, type SandboxService } from "./sandboxes.ts";
+import { makeSweeper, type Sweeper } from "./sweeper.ts";
+
+/** The control plane without its wires. */
+export interface Platform {
+  readonly sandboxes: SandboxService;
+  readonly keys: KeyService;
+  readonly templates: Pick<TemplateStore, "get" | "list">;
+  readonly sweeper: Sweeper;
+  /** Ends what a run of the platform that died left in the tables: for hosts whose instances die with it. */
+  recover(): Promise<number>;
+  /** Fills the pool and sweeps from now on. */
+  start(): void;
+  /** Fills the pool again, e.g. when a template has become ready. */
+  refill(): void;
+  /** An instance ended without being asked to. */
+  instanceExited(exit: InstanceExit): Promise<void>;
+  /** Refuses creates and ends everything. @returns how many sandboxes were ended */
+  drain(): Promise<number>;
+}
+
+export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Platform {
+  const audit = makeAudit(ports.audit, ports.clock, ports.logger);
+  const instances = makeInstances(ports);
+  const pool = makeWarmPool({
+    store: ports.instances,
+    templates: ports.templates,
+    instances,
+    clock: ports.clock,
+    logger: ports.logger,
+    sizes: config.pool,
+    refillConcurrency: config.refillConcurrency,
+  });
+  const deps: CoreDeps = { config, ports, audit, instances, pool };
+  const ender = makeEnder(deps);
+  const sandboxes = makeSandboxService(deps, ender);
+  const sweeper = makeSweeper(deps, ender);
+  let stopped = false;
+
+  function sweepLater(): void {
+    ports.clock.after(config.sweepEveryMs, () => {
+      if (stopped) return;
+      sweeper
+        .sweepOnce()
+        .catch((error: unknown) => ports.logger.error("sweep failed", { error }))
+        .finally(sweepLater);
+    });
+  }
+
+  /** Everything that lives ends as `host_retired`; instances that belong to nobody go as well. */
+  async function endAll(): Promise<number> {
+    let ended = 0;
+    const failures: unknown[] = [];
+    const attempt = async (work: () => Promise<unknown>) => {
+      try {
+        await work();
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    for (const record of await collect(ports.sandboxes.listLive())) {
+      await attempt(async () => {
+        await ender.end(record.id, "host_retired");
+        ended += 1;
+      });
+    }
+    for (const record of await collect(ports.instances.listAll())) await attempt(() => instances.end(record.id));
+    if (failures.length > 0)
+      throw new AggregateError(failures, `${failures.length} of the platform's things could not be ended`);
+    return ended;
+  }
+
+  return {
+    sandboxes,
+    keys: makeKeyService({ keys: ports.keys, audit, clock: ports.clock }),
+    templates: ports.templates,
+    sweeper,
+    recover: endAll,
+    start() {
+      pool.refill();
+      sweepLater();
+    },
+    refill: () => pool.refill(),
+    async instanceExited(exit) {
+      const record = await ports.instances.get(exit.instanceId);
+      ports.logger.info("instance ended by itself", {
+        instance: exit.instanceId,
+        cause: exit.cause,
+        detail: exit.message,
+      });
+      if (record?.sandboxId != null) await ender.end(record.sandboxId, exit.cause);
+      // Also when a sandbox was ended: repeating it is harmless, and a warm one has no sandbox that would do it.
+      if (record !== undefined) await instances.end(record.id);
+      pool.refill();
+    },
+    async drain() {
+      stopped = true;
+      sandboxes.refuseCreates();
+      await pool.close();
+      return endAll();
+    },
+  };
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}

@@ -1,0 +1,281 @@
+import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
+import { makeRequestId } from "#contracts/ids.ts";
+import { type AccessRules, type Admission, makeAccessRules } from "./access.ts";
+import { type ActivityReporter, makeActivityReporter } from "./activity.ts";
+import { type Credential, readCredential, tokenCookie, withoutQueryToken } from "./credentials.ts";
+import { type CachedDirectory, makeCachedDirectory } from "./directory-cache.ts";
+import { attempt } from "./forward.ts";
+import { hasBody } from "./headers.ts";
+import type { GatewayDeps, GatewayOptions } from "./ports.ts";
+import { reach } from "./reach.ts";
+import { dropRest, endWith, refuse, refuseUpgrade } from "./refusal.ts";
+import { parseRoute, type Route } from "./route.ts";
+import { attemptUpgrade, type Tunnel } from "./upgrade.ts";
+
+export interface Gateway {
+  /** Not listening yet: the composition root calls `listen`. */
+  readonly server: Server;
+  /** Drops what is cached of a sandbox; call it when its record changed. */
+  forget(sandboxId: string): void;
+  /** Stops accepting, ends idle connections, gives open exchanges `graceMs` (5000 by default) and cuts the rest. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Everything the handlers share. */
+interface Workshop extends GatewayDeps {
+  readonly settings: Required<Omit<GatewayOptions, "domain">> & { readonly domain: string | undefined };
+  readonly cached: CachedDirectory;
+  readonly access: AccessRules;
+  readonly reporter: ActivityReporter;
+  readonly agents: Agent;
+  readonly tunnels: Set<Tunnel>;
+}
+
+const socketBuffer = 256 * 1024;
+
+/** The only way in: finds the sandbox, checks the caller, passes HTTP and WebSockets through. */
+export function makeGateway(deps: GatewayDeps): Gateway {
+  const shop = makeWorkshop(deps);
+  const server = createServer(
+    {
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+      // Idle between two requests. Requests themselves have no deadline here: the agent keeps them.
+      keepAliveTimeout: 75_000,
+      headersTimeout: 20_000,
+      requestTimeout: 0,
+      highWaterMark: socketBuffer,
+    },
+    (req, res) => void serve(shop, req, res),
+  );
+  server.on(
+    "upgrade",
+    (req: IncomingMessage, socket: Duplex, head: Buffer) => void serveUpgrade(shop, req, socket, head),
+  );
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseBroken(shop, error, socket));
+  return {
+    server,
+    forget: (sandboxId) => shop.cached.forget(sandboxId),
+    close: (graceMs = 5000) => close(shop, server, graceMs),
+  };
+}
+
+function makeWorkshop(deps: GatewayDeps): Workshop {
+  const settings = {
+    trustForwarded: false,
+    holdMs: 60_000,
+    cacheMs: 1000,
+    touchEveryMs: 15_000,
+    uploadStallMs: 300_000,
+    settleMs: 2000,
+    ...deps.options,
+    domain: deps.options?.domain?.toLowerCase(),
+  };
+  const cached = makeCachedDirectory(deps.directory, deps.clock, settings.cacheMs);
+  return {
+    ...deps,
+    settings,
+    cached,
+    access: makeAccessRules(deps, cached, settings.holdMs),
+    reporter: makeActivityReporter(
+      { sink: deps.activity, clock: deps.clock, logger: deps.logger },
+      settings.touchEveryMs,
+    ),
+    agents: new Agent({ keepAlive: true, maxFreeSockets: 16, scheduling: "lifo" }),
+    tunnels: new Set(),
+  };
+}
+
+async function close(shop: Workshop, server: Server, graceMs: number): Promise<void> {
+  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+  // Connections become idle one by one as their last answers end.
+  const endIdle = setInterval(() => server.closeIdleConnections(), 50);
+  const timer = shop.clock.after(graceMs, () => {
+    for (const tunnel of shop.tunnels) tunnel.destroy();
+    server.closeAllConnections();
+  });
+  await ended;
+  await Promise.all([...shop.tunnels].map((tunnel) => tunnel.closed));
+  clearInterval(endIdle);
+  timer.cancel();
+  shop.reporter.stop();
+  shop.agents.destroy();
+}
+
+/** One request's way to its sandbox, before anything is sent there. */
+interface Admitted {
+  readonly route: Route;
+  readonly admission: Admission;
+  readonly cookie: string | null;
+}
+
+async function admit(shop: Workshop, req: IncomingMessage): Promise<Admitted> {
+  const route = parseRoute(req.headers.host, req.url ?? "", shop.settings.domain);
+  const credential = readCredential(route, req.headers);
+  const admission = await shop.access.admit(route, credential);
+  if (admission.authorised) shop.reporter.touch(admission.sandboxId);
+  if (credential?.kind !== "token" || credential.from !== "query" || route.kind !== "preview") {
+    return { route, admission, cookie: null };
+  }
+  const cookie = cookieFor(shop, req, route, credential, admission);
+  return { route: { ...route, path: withoutQueryToken(route.path) }, admission, cookie };
+}
+
+function cookieFor(
+  shop: Workshop,
+  req: IncomingMessage,
+  route: Route & { kind: "preview" },
+  credential: Credential & { kind: "token" },
+  admission: Admission,
+): string {
+  const secondsLeft = Math.floor(((admission.claims?.expiresAt ?? 0) - shop.clock.now()) / 1000);
+  const secure = shop.settings.trustForwarded && req.headers["x-forwarded-proto"] === "https";
+  return tokenCookie(credential.token, route.prefix, secondsLeft, secure);
+}
+
+async function serve(shop: Workshop, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const requestId = requestIdOf(shop, req);
+  const startedAt = shop.clock.now();
+  // A connection that breaks is seen by its close; without a listener its error would end the process.
+  req.on("error", () => {});
+  res.on("error", () => {});
+  try {
+    if (isOwnHealth(shop, req)) {
+      answerHealth(req, res, requestId, shop);
+      return;
+    }
+    const { route, admission, cookie } = await admit(shop, req);
+    const exchange = { req, res, route, requestId, cookie, trustForwarded: shop.settings.trustForwarded };
+    if (admission.authorised) watchExchange(shop, admission.sandboxId, req, res);
+    const gone = () => res.closed || req.socket.destroyed;
+    const result = await reach(reachDeps(shop), admission.sandboxId, gone, (endpoint) =>
+      attempt(shop.agents, endpoint, exchange, shop.clock),
+    );
+    const status = result.outcome === "answered" ? result.status : null;
+    const facts = {
+      requestId,
+      sandboxId: admission.sandboxId,
+      method: req.method,
+      status,
+      ms: shop.clock.now() - startedAt,
+    };
+    shop.logger.debug("Passed", facts);
+  } catch (thrown) {
+    const error = logRefusal(shop, req, requestId, thrown);
+    if (res.headersSent) res.destroy();
+    else if (!res.closed) refuse(req, res, error, requestId, shop.clock);
+  }
+}
+
+async function serveUpgrade(shop: Workshop, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  const requestId = requestIdOf(shop, req);
+  socket.on("error", () => socket.destroy());
+  try {
+    if (req.headers.upgrade?.toLowerCase() !== "websocket") {
+      throw new BulkheadError(
+        "INVALID_REQUEST",
+        "Only WebSocket upgrades are passed through. Send the request without Upgrade.",
+      );
+    }
+    const { route, admission, cookie } = await admit(shop, req);
+    const exchange = { req, socket, head, route, requestId, cookie, trustForwarded: shop.settings.trustForwarded };
+    const result = await reach(
+      reachDeps(shop),
+      admission.sandboxId,
+      () => socket.closed,
+      async (endpoint) => {
+        const outcome = await attemptUpgrade(endpoint, exchange, shop.clock);
+        return outcome.outcome === "failed" ? { ...outcome, repeatable: true } : outcome;
+      },
+    );
+    shop.logger.debug("Upgraded", { requestId, sandboxId: admission.sandboxId, outcome: result.outcome });
+    if (result.outcome === "open") watchTunnel(shop, admission.sandboxId, result.tunnel);
+  } catch (thrown) {
+    const error = logRefusal(shop, req, requestId, thrown);
+    if (!socket.closed) refuseUpgrade(socket, error, requestId, shop.clock);
+  }
+}
+
+function reachDeps(shop: Workshop): Parameters<typeof reach>[0] {
+  return { access: shop.access, directory: shop.cached, clock: shop.clock, settleMs: shop.settings.settleMs };
+}
+
+/** An open request is use, unless its sender has stalled in the middle of the body; past `uploadStallMs` it is cut. */
+function watchExchange(shop: Workshop, sandboxId: string, req: IncomingMessage, res: ServerResponse): void {
+  let seenBytes = -1;
+  let movedAt = shop.clock.now();
+  const leave = shop.reporter.open({
+    sandboxId,
+    wasActive() {
+      const bytes = req.socket.bytesRead;
+      if (bytes !== seenBytes || req.complete || !hasBody(req)) {
+        seenBytes = bytes;
+        movedAt = shop.clock.now();
+        return true;
+      }
+      if (shop.clock.now() - movedAt >= shop.settings.uploadStallMs) req.socket.destroy();
+      return false;
+    },
+  });
+  res.once("close", leave);
+}
+
+function watchTunnel(shop: Workshop, sandboxId: string, tunnel: Tunnel): void {
+  shop.tunnels.add(tunnel);
+  const leave = shop.reporter.open({ sandboxId, wasActive: () => tunnel.takeSawData() });
+  void tunnel.closed.then(() => {
+    leave();
+    shop.tunnels.delete(tunnel);
+  });
+}
+
+const requestIdShape = /^[\w.:-]{1,128}$/;
+
+function requestIdOf(shop: Workshop, req: IncomingMessage): string {
+  const given = req.headers["x-request-id"];
+  return typeof given === "string" && requestIdShape.test(given) ? given : makeRequestId(shop.clock);
+}
+
+function isOwnHealth(shop: Workshop, req: IncomingMessage): boolean {
+  if (req.url !== "/health" || (req.method !== "GET" && req.method !== "HEAD")) return false;
+  if (req.headers.authorization !== undefined || req.headers["x-api-key"] !== undefined) return false;
+  return parseRoute(req.headers.host, req.url, shop.settings.domain).kind === "root";
+}
+
+function answerHealth(req: IncomingMessage, res: ServerResponse, requestId: string, shop: Workshop): void {
+  const body = '{"status":"healthy"}';
+  res.writeHead(200, { "Content-Type": "application/json", "Content-Length": body.length, "X-Request-ID": requestId });
+  res.end(req.method === "HEAD" ? undefined : body);
+  dropRest(req, shop.clock);
+}
+
+/** One line for each request that was not passed on. The path is left out: it may carry a token. */
+function logRefusal(shop: Workshop, req: IncomingMessage, requestId: string, thrown: unknown): BulkheadError {
+  const error = toBulkheadError(thrown);
+  const facts = { requestId, method: req.method, code: error.code, status: error.status, ...error.details };
+  if (error.code === "INTERNAL_ERROR") shop.logger.error("Request failed", { ...facts, error });
+  else shop.logger.info("Request refused", { ...facts, reason: error.message });
+  return error;
+}
+
+/** What Node's parser refused: there is no request to answer, only a connection. */
+function refuseBroken(shop: Workshop, error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const requestId = makeRequestId(shop.clock);
+  shop.logger.info("Request refused", { requestId, reason: error.code });
+  const refusal = new BulkheadError("INVALID_REQUEST", "This is not a valid HTTP request. Check its head and size.");
+  if (error.code === "HPE_HEADER_OVERFLOW")
+    endWith(
+      socket,
+      431,
+      '{"code":"INVALID_REQUEST","message":"The head of the request is too large."}',
+      requestId,
+      shop.clock,
+    );
+  else refuseUpgrade(socket, refusal, requestId, shop.clock);
+}

@@ -1,0 +1,63 @@
+import type { EndReason, SandboxStatus } from "#contracts/domain.ts";
+import type { Endpoint, KeyScope } from "#core/model.ts";
+import type { Clock, TokenVerifier } from "#core/ports.ts";
+import type { Logger } from "#telemetry/logger.ts";
+
+/** What the gateway needs to know of a sandbox. Times are epoch milliseconds. */
+export interface Target {
+  readonly sandboxId: string;
+  readonly projectId: string;
+  readonly status: SandboxStatus;
+  /** Tokens of any other generation are refused. */
+  readonly generation: number;
+  /** Where its agent listens; null while there is none. */
+  readonly endpoint: Endpoint | null;
+  readonly createdAt: number;
+  /** When it ends or ended; null when nothing but its end is known. */
+  readonly expiresAt: number | null;
+  readonly endReason: EndReason | null;
+}
+
+/** Where sandboxes are looked up. The gateway caches what it answers for about a second. */
+export interface Directory {
+  /** The sandbox or its tombstone; undefined when there is neither. */
+  resolve(sandboxId: string): Promise<Target | undefined>;
+}
+
+/** Checks an API key given in place of a sandbox token. */
+export interface KeyCheck {
+  /** @throws BulkheadError INVALID_API_KEY */
+  authenticate(rawKey: string): Promise<{ readonly projectId: string; readonly scopes: readonly KeyScope[] }>;
+}
+
+/** Learns that a sandbox is in use. Called at most once per `touchEveryMs` and sandbox. */
+export interface ActivitySink {
+  touch(sandboxId: string): Promise<void>;
+}
+
+export interface GatewayOptions {
+  /** Domain of `<port>-<id>.<domain>` hosts. @default - sandboxes are found by path and token only */
+  readonly domain?: string;
+  /** Whether a trusted hop in front sets `X-Forwarded-*`. @default false: what callers send there is dropped */
+  readonly trustForwarded?: boolean;
+  /** How long a request waits for a sandbox that is being created. @default 60_000 */
+  readonly holdMs?: number;
+  /** How long an answer of the directory is believed. @default 1000 */
+  readonly cacheMs?: number;
+  /** Shortest distance of two activity reports of one sandbox. @default 15_000 */
+  readonly touchEveryMs?: number;
+  /** How long a sender may stall in the middle of a request body. @default 300_000 */
+  readonly uploadStallMs?: number;
+  /** How long to wait for the true end of a sandbox whose agent broke a connection. @default 2000 */
+  readonly settleMs?: number;
+}
+
+export interface GatewayDeps {
+  readonly directory: Directory;
+  readonly tokens: TokenVerifier;
+  readonly keys: KeyCheck;
+  readonly activity: ActivitySink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly options?: GatewayOptions;
+}

@@ -1,0 +1,23 @@
+import type { Clock } from "#core/ports.ts";
+import type { Logger } from "#telemetry/logger.ts";
+import type { ControlPlane } from "./control-plane.ts";
+
+export interface ControlConfig {
+  /** Integer on sandboxes, its digits on templates (contract rule 9). */
+  readonly organizationId: number;
+  /** Address of a sandbox's agent, as clients shall use it. */
+  publicHost(sandboxId: string): string;
+  /** Shown to people. @default publicHost */
+  readonly directUrl?: (sandboxId: string) => string;
+  /** Shown to people: where the sandbox's own ports are found. @default publicHost */
+  readonly previewUrl?: (sandboxId: string) => string;
+  /** The caller's address from what the server passes as bindings (`c.env`); the way differs from server to server. @default unknown */
+  readonly sourceIp?: (bindings: unknown) => string | null;
+}
+
+export interface ControlDependencies {
+  readonly platform: ControlPlane;
+  readonly logger: Logger;
+  readonly clock: Pick<Clock, "now" | "random">;
+  readonly config: ControlConfig;
+}

@@ -1,0 +1,65 @@
+import { z } from "@hono/zod-openapi";
+import { listSandboxesQuerySchema } from "#contracts/control/sandboxes.ts";
+import type { ControlDependencies } from "./dependencies.ts";
+import type { Routes } from "./routes.ts";
+import { makeSandboxHandlers } from "./sandbox-handlers.ts";
+import { wire } from "./wire-schemas.ts";
+
+const tag = "Sandboxes";
+const one = "/v1/sandboxes/{id}";
+
+export function addSandboxRoutes(routes: Routes, deps: ControlDependencies): void {
+  const on = makeSandboxHandlers(deps);
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/sandboxes",
+      summary: "Create a sandbox; the answer comes when its agent does",
+      tag,
+      headers: z.object({ "Idempotency-Key": z.string().min(1).max(255).optional() }),
+      body: wire.createSandboxRequest,
+      answer: [201, wire.createdSandbox, "The sandbox and its token"],
+    },
+    on.create,
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/sandboxes",
+      summary: "List sandboxes, newest first",
+      tag,
+      query: listSandboxesQuerySchema,
+      answer: [200, wire.sandboxList, "One page"],
+    },
+    on.list,
+  );
+  routes.add(
+    { method: "get", path: one, summary: "Get a sandbox", tag, answer: [200, wire.sandbox, "The sandbox"] },
+    on.get,
+  );
+  routes.add(
+    { method: "delete", path: one, summary: "End a sandbox", tag, answer: [200, wire.deletedSandbox, "Ended"] },
+    on.kill,
+  );
+  routes.add(
+    {
+      method: "put",
+      path: `${one}/timeout`,
+      summary: "Set the timeout, counted from now; 0 clears it",
+      tag,
+      body: wire.setTimeoutRequest,
+      answer: [200, wire.timeout, "The new deadline"],
+    },
+    on.setTimeout,
+  );
+  routes.add(
+    {
+      method: "post",
+      path: `${one}/token/refresh`,
+      summary: "Get another token; earlier ones stay valid",
+      tag,
+      answer: [200, wire.token, "The token"],
+    },
+    on.refreshToken,
+  );
+}

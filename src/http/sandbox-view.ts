@@ -1,0 +1,64 @@
+import type { Sandbox, SandboxToken, WireStatus } from "#contracts/control/sandboxes.ts";
+import type { SandboxStatus } from "#contracts/domain.ts";
+import { toRfc3339 } from "#contracts/time.ts";
+import type { SandboxRecord } from "#core/model.ts";
+import type { IssuedToken } from "./control-plane.ts";
+import type { ControlConfig } from "./dependencies.ts";
+
+const wireStatusOf: Record<SandboxStatus, WireStatus> = {
+  creating: "creating",
+  running: "running",
+  paused: "paused",
+  stopped: "stopped",
+  deleting: "deleted",
+  deleted: "deleted",
+  failed: "deleted",
+};
+
+/** The stored statuses that a status on the wire stands for. */
+export function storedStatuses(status: WireStatus): readonly SandboxStatus[] {
+  const all: readonly SandboxStatus[] = ["creating", "running", "paused", "stopped", "deleting", "deleted", "failed"];
+  return all.filter((stored) => wireStatusOf[stored] === status);
+}
+
+/** When the sandbox ends at the latest, epoch milliseconds: a hard cap is told even to callers who set no timeout (contract §8). */
+export function expiresAt({ deadlines }: SandboxRecord): number {
+  return Math.min(deadlines.timeoutAt ?? deadlines.lifetimeAt, deadlines.lifetimeAt);
+}
+
+export function sandboxView(record: SandboxRecord, config: ControlConfig): Sandbox {
+  const { deadlines } = record;
+  const host = config.publicHost(record.id);
+  const expires = toRfc3339(expiresAt(record));
+  return {
+    id: record.id,
+    sandbox_id: record.id,
+    object: "sandbox",
+    status: wireStatusOf[record.status],
+    organization_id: config.organizationId,
+    template_id: record.templateId,
+    template_name: record.templateName,
+    ...(record.instanceId !== null && { node_id: record.instanceId }),
+    region: record.region,
+    public_host: host,
+    direct_url: config.directUrl?.(record.id) ?? host,
+    preview_url: config.previewUrl?.(record.id) ?? host,
+    resources: record.resources,
+    internet_access: record.internetAccess,
+    live_mode: true,
+    timeout_seconds: deadlines.timeoutSeconds,
+    expires_at: expires,
+    created_at: toRfc3339(record.createdAt),
+    ...(record.startedAt !== null && { started_at: toRfc3339(record.startedAt) }),
+    end_at: record.endedAt === null ? expires : toRfc3339(record.endedAt),
+    idle_timeout_seconds: deadlines.idleTimeoutSeconds,
+    max_lifetime_seconds: deadlines.maxLifetimeSeconds,
+    last_activity_at: toRfc3339(record.lastActivityAt),
+    end_reason: record.endReason,
+    enforced: record.enforced,
+  };
+}
+
+export function tokenView(issued: IssuedToken): SandboxToken {
+  return { auth_token: issued.token, token_expires_at: toRfc3339(issued.expiresAt) };
+}

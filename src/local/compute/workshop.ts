@@ -1,0 +1,60 @@
+import { mkdir } from "node:fs/promises";
+import type { Enforcement } from "#contracts/domain.ts";
+import { writeEtc, writeOpt } from "./base-files.ts";
+import { type Bind, readSystemLinks } from "./bwrap-args.ts";
+import { type Cgroups, makeCgroups } from "./cgroups.ts";
+import { type Disks, makeDisks } from "./disks.ts";
+import { enforcementOf } from "./enforcement.ts";
+import { makeExposedSources } from "./exposed-sources.ts";
+import { makeIdentityPool } from "./identity.ts";
+import type { Workshop } from "./instance.ts";
+import { cleanLeftovers } from "./leftovers.ts";
+import { runCommand } from "./run-command.ts";
+import { groupName, makeRunDir } from "./run-dir.ts";
+import type { Leftovers, LocalComputeDeps } from "./types.ts";
+
+/** What is known of a platform before anything is written. */
+export interface Parts {
+  readonly group: string;
+  readonly imageDirectory: string;
+  readonly cgroups: Cgroups;
+  /** null: the disk is a tmpfs. */
+  readonly disks: Disks | null;
+  readonly enforced: Enforcement;
+}
+
+export function makeParts(deps: LocalComputeDeps): Parts {
+  const group = groupName(deps.dataDir);
+  const imageDirectory = `${deps.dataDir}/disks`;
+  const cgroups = makeCgroups(deps.host.cgroup, group);
+  const disks = deps.host.diskTiers[0] === "ext4-image" ? makeDisks(runCommand, imageDirectory) : null;
+  return { group, imageDirectory, cgroups, disks, enforced: enforcementOf(deps.host, cgroups) };
+}
+
+export interface Prepared {
+  readonly workshop: Workshop;
+  readonly leftovers: Leftovers;
+}
+
+/** Removes what a killed run left and writes what all instances share. */
+export async function prepareWorkshop(deps: LocalComputeDeps, parts: Parts): Promise<Prepared> {
+  const { cgroups, disks, imageDirectory } = parts;
+  const marker = `${parts.group}-`;
+  await mkdir(deps.dataDir, { recursive: true, mode: 0o700 });
+  const shared = { run: runCommand, marker, cgroups, disks };
+  const leftovers = await cleanLeftovers({ ...shared, root: deps.host.root, runDir: deps.runDir, imageDirectory });
+  const layout = makeRunDir(deps.runDir);
+  const exposed = makeExposedSources(runCommand, deps.host.root, layout.exposed);
+  const toolBinds: Bind[] = [{ source: await exposed.expose(deps.nodeBinary), target: "/opt/bulkhead/bin/node" }];
+  if (deps.esbuildBinary !== null) {
+    toolBinds.push({ source: await exposed.expose(deps.esbuildBinary), target: "/opt/bulkhead/bin/esbuild" });
+  }
+  await Promise.all([writeEtc(layout.etc), writeOpt(layout.opt, deps)]);
+  const workshop: Workshop = {
+    ...{ deps, layout, toolBinds, ...shared },
+    systemLinks: readSystemLinks(),
+    identities: makeIdentityPool(deps.host),
+    expose: (source) => exposed.expose(source),
+  };
+  return { workshop, leftovers };
+}
