@@ -1,4 +1,4 @@
-import { agentExitCodes } from "#contracts/agent-constants.ts";
+import type { agentExitCodes } from "#contracts/agent-constants.ts";
 import type { ActivateRequest, AgentState, Lease } from "#contracts/agent-control.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { AgentClock } from "./clock.ts";
@@ -82,7 +82,9 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
       watch();
     },
     // The timer is left as it is: when it fires it finds the later deadline.
-    touch: () => void (lastActivity = clock.now()),
+    touch() {
+      lastActivity = clock.now();
+    },
     async execution(work) {
       executions += 1;
       lastActivity = clock.now();
@@ -103,6 +105,8 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
     }),
     sandbox: () => sandbox,
     env: () => env,
-    setEnv: (vars) => void (env = vars),
+    setEnv(vars) {
+      env = vars;
+    },
   };
 }

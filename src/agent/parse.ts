@@ -1,67 +1,13 @@
-import type { ActivateRequest, Lease } from "#contracts/agent-control.ts";
 import type { CommandRequest } from "#contracts/agent/commands.ts";
 import type { EnvSetRequest } from "#contracts/agent/env.ts";
 import type { ExecuteRequest } from "#contracts/agent/exec.ts";
 import { maxExecSeconds } from "#contracts/agent/languages.ts";
-import { BulkheadError } from "#contracts/errors.ts";
-
-/*
- * Request bodies by hand. The zod schemas of src/contracts say what is valid; loading zod takes 30 ms and 5 MB in each agent,
- * so the agent uses their types only. test/unit/agent/parse.test.ts holds both against each other.
- */
-
-type Fields = Readonly<Record<string, unknown>>;
+import type { ActivateRequest, Lease } from "#contracts/agent-control.ts";
+import { booleanOf, type Fields, fieldsOf, integerOf, invalid, numberOf, required, textOf, textOr } from "./fields.ts";
 
 /** Bytes of all names and values of one environment, as in contracts. */
 export const maxEnvBytes = 256 * 1024;
 const envName = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-function invalid(field: string, problem: string): BulkheadError {
-  return new BulkheadError("INVALID_REQUEST", `${field} ${problem}.`, { details: { field } });
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function fieldsOf(value: unknown, name: string): Fields {
-  if (!isFields(value)) throw invalid(name, "must be a JSON object");
-  return value;
-}
-
-function required(fields: Fields, field: string): unknown {
-  const value = fields[field];
-  if (value === undefined || value === null) {
-    throw new BulkheadError("MISSING_PARAMETER", `${field} is required.`, { details: { field } });
-  }
-  return value;
-}
-
-function textOf(value: unknown, field: string): string {
-  if (typeof value !== "string") throw invalid(field, "must be a string");
-  return value;
-}
-
-function numberOf(value: unknown, field: string): number {
-  if (typeof value !== "number" || !Number.isFinite(value)) throw invalid(field, "must be a number");
-  return value;
-}
-
-function integerOf(value: unknown, field: string): number {
-  const number = numberOf(value, field);
-  if (!Number.isSafeInteger(number)) throw invalid(field, "must be a whole number");
-  return number;
-}
-
-function booleanOf(value: unknown, field: string): boolean {
-  if (typeof value !== "boolean") throw invalid(field, "must be true or false");
-  return value;
-}
-
-/** Absent, null and empty mean the default. */
-function textOr(fields: Fields, field: string, byDefault: string): string {
-  return textOf(fields[field] ?? byDefault, field) || byDefault;
-}
 
 /** Seconds, clamped; 0, null and absent mean the default. */
 function timeoutOf(fields: Fields, byDefault: number): number {

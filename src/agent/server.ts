@@ -50,7 +50,13 @@ async function dispatch(options: AgentServerOptions, req: IncomingMessage, res: 
   await match.route.handle(request);
 }
 
-function answerError(options: AgentServerOptions, thrown: unknown, req: IncomingMessage, res: ServerResponse, id: string) {
+function answerError(
+  options: AgentServerOptions,
+  thrown: unknown,
+  req: IncomingMessage,
+  res: ServerResponse,
+  id: string,
+) {
   const error = toBulkheadError(thrown);
   if (error.code === "INTERNAL_ERROR") {
     options.logger.error("request failed", { request_id: id, method: req.method, path: req.url, error: thrown });
@@ -95,7 +101,10 @@ export function makeAgentServer(options: AgentServerOptions): Server {
     res.on("error", () => {});
     dispatch(options, req, res, id).catch((thrown: unknown) => answerError(options, thrown, req, res, id));
   });
-  server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(options, req, socket, head));
+  server.on(
+    "upgrade",
+    (req: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(options, req, socket, head),
+  );
   // Uploads may take long. Connections outlive those of the gateway's pool, so that it never writes into a closing one.
   server.requestTimeout = 0;
   server.keepAliveTimeout = 180_000;

@@ -30,13 +30,15 @@ export function notSupported(path: string): BulkheadError {
 
 export function unsupportedRoutes(): Route[] {
   return [
-    ...missing.map((path): Route => ({
-      method: "ANY",
-      path,
-      handle(request) {
-        throw notSupported(request.path);
-      },
-    })),
+    ...missing.map(
+      (path): Route => ({
+        method: "ANY",
+        path,
+        handle(request) {
+          throw notSupported(request.path);
+        },
+      }),
+    ),
     {
       method: "ANY",
       path: "/desktop/*",

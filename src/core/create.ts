@@ -2,10 +2,11 @@ import { BulkheadError } from "#contracts/errors.ts";
 import { decideDeadlines, leaseOf } from "./deadlines.ts";
 import type { CoreDeps } from "./deps.ts";
 import type { Ender } from "./end.ts";
-import { statusDeadlineMs } from "./lifecycle.ts";
-import type { Endpoint, InstanceRecord, Principal, SandboxRecord, TemplateRecord } from "./model.ts";
+import { isOver, statusDeadlineMs } from "./lifecycle.ts";
+import type { Deadlines, InstanceRecord, Principal, SandboxRecord, TemplateRecord } from "./model.ts";
 import { takeQuota } from "./quota.ts";
 import { makeUndo, type Undo } from "./saga.ts";
+import { within } from "./within.ts";
 
 /** What a caller asks for. */
 export interface CreateInput {
@@ -23,102 +24,151 @@ export interface CreateInput {
 export interface Creator {
   /**
    * Makes a sandbox: quota, instance, record, activation. A cold start that takes longer than the configured wait answers with status
-   * `creating` and goes on behind the answer. When it throws, everything is undone.
+   * `creating` and goes on behind the answer; `onLateFailure` runs when it fails there. When create throws, everything is undone.
    */
-  create(principal: Principal, input: CreateInput, sandboxId: string): Promise<SandboxRecord>;
+  create(
+    principal: Principal,
+    input: CreateInput,
+    sandboxId: string,
+    onLateFailure?: () => Promise<void>,
+  ): Promise<SandboxRecord>;
+  /** Tells that an instance died. True when a create at work here was to use it: that create deals with it, by another instance or by failing. */
+  instanceDied(sandboxId: string, instanceId: string): boolean;
+  /** Resolves when none of the creates that are at work now is any more. */
+  settled(): Promise<void>;
 }
 
 /** Warm instances that fail to activate are replaced this often before a cold start. */
 const warmAttempts = 3;
 
+/** One create at work. */
+interface Making {
+  readonly draft: SandboxRecord;
+  readonly template: TemplateRecord;
+  readonly input: CreateInput;
+  /** The record as this create last saw it stored, null before there is one. */
+  stored: SandboxRecord | null;
+  /** Instances that ended by themselves meanwhile. */
+  readonly died: Set<string>;
+}
+
 export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
   const { config, ports } = deps;
-  const { sandboxes, clock, logger, events } = ports;
+  const { sandboxes, clock, logger } = ports;
+  const atWork = new Map<string, { readonly making: Making; readonly made: Promise<unknown> }>();
 
-  async function activate(record: SandboxRecord, endpoint: Endpoint | null, input: CreateInput): Promise<void> {
-    if (endpoint === null) throw new BulkheadError("AGENT_UNREACHABLE", "The instance has no address. Try again.");
-    await ports.agent.activate(endpoint, {
-      sandbox_id: record.id,
+  async function activate(making: Making, instance: InstanceRecord, deadlines: Deadlines): Promise<void> {
+    const { draft, input } = making;
+    await ports.agent.activate(endpointOf(instance), {
+      sandbox_id: draft.id,
       env: { ...input.env },
-      lease: leaseOf(record.deadlines),
-      internet_access: record.internetAccess,
-      resources: record.resources,
+      lease: leaseOf(deadlines),
+      internet_access: draft.internetAccess,
+      resources: draft.resources,
     });
   }
 
+  /**
+   * Writes the record's next version. What somebody else changed meanwhile, e.g. its timeout, stays.
+   * @throws BulkheadError CONFLICT when somebody ended the sandbox
+   */
+  async function write(making: Making, change: Partial<SandboxRecord>): Promise<SandboxRecord> {
+    for (;;) {
+      const { stored } = making;
+      const next =
+        stored === null ? { ...making.draft, ...change } : { ...stored, ...change, version: stored.version + 1 };
+      const written = stored === null ? await sandboxes.insert(next) : await sandboxes.replace(next);
+      if (written === "written") {
+        making.stored = next;
+        return next;
+      }
+      const current = await sandboxes.get(next.id);
+      if (current === undefined || current.projectId !== next.projectId || isOver(current.status)) {
+        throw new BulkheadError("CONFLICT", "The sandbox was ended while it was being created.");
+      }
+      making.stored = current;
+    }
+  }
+
+  /** Best effort: an instance that cannot be ended now belongs to no living sandbox, and the sweeper finds it. */
+  async function discard(instance: InstanceRecord): Promise<void> {
+    try {
+      await deps.instances.end(instance.id);
+    } catch (error) {
+      logger.error("instance of a failed create not ended, left to the sweeper", { instance: instance.id, error });
+    }
+  }
+
+  /** Gives the agent deadlines that changed while it was activated, and tells those who let traffic in and out. */
+  async function open(record: SandboxRecord, instance: InstanceRecord, activated: Deadlines): Promise<SandboxRecord> {
+    const endpoint = endpointOf(instance);
+    if (record.deadlines !== activated) await ports.agent.renew(endpoint, leaseOf(record.deadlines));
+    ports.events.publish({ type: "sandbox.running", record, endpoint });
+    return record;
+  }
+
   /** One conditional write claims; then the record is written while the agent is activated. */
-  async function createWarm(draft: SandboxRecord, input: CreateInput, undo: Undo): Promise<SandboxRecord | null> {
+  async function makeWarm(making: Making): Promise<SandboxRecord | null> {
+    const { draft } = making;
     for (let attempt = 0; attempt < warmAttempts; attempt += 1) {
       const instance = await deps.pool.claim(draft.templateName, draft.id);
       if (instance === null) return null;
-      const record = running(draft, instance, clock.now());
-      const [inserted, activated] = await Promise.allSettled([
-        attempt === 0 ? sandboxes.insert(record) : sandboxes.replace({ ...record, version: attempt + 1 }),
-        activate(record, instance.endpoint, input),
+      const deadlines = making.stored?.deadlines ?? draft.deadlines;
+      const [written, activated] = await Promise.allSettled([
+        write(making, running(instance, clock.now())),
+        activate(making, instance, deadlines),
       ]);
-      undo.add("sandbox record", () => ender.end(draft.id, "create_failed"));
-      if (activated.status === "fulfilled" && inserted.status === "fulfilled" && inserted.value === "written") {
-        return { ...record, version: attempt + 1 };
+      if (written.status === "fulfilled" && activated.status === "fulfilled" && !making.died.has(instance.id)) {
+        return open(written.value, instance, deadlines);
       }
       logger.warn("warm instance not usable", {
         instance: instance.id,
-        reason: failureOf(activated) ?? failureOf(inserted),
+        died: making.died.has(instance.id),
+        error: activated.status === "rejected" ? activated.reason : null,
       });
-      await deps.instances.end(instance.id);
-      if (inserted.status === "rejected") throw inserted.reason;
-      if (inserted.value === "lost")
-        throw new BulkheadError("CONFLICT", "The sandbox was ended while it was being created.");
+      await discard(instance);
+      if (written.status === "rejected") throw written.reason;
     }
     return null;
   }
 
-  async function createCold(
-    draft: SandboxRecord,
-    template: TemplateRecord,
-    input: CreateInput,
-  ): Promise<SandboxRecord> {
-    const stored = await sandboxes.get(draft.id);
-    const creating: SandboxRecord = { ...draft, version: (stored?.version ?? 0) + 1 };
-    const written =
-      stored === undefined
-        ? await sandboxes.insert(creating)
-        : await sandboxes.replace({ ...creating, createdAt: stored.createdAt });
-    if (written === "lost") throw endedMeanwhile();
-    const instance = await deps.instances.start(template, draft.id);
-    const record: SandboxRecord = { ...running(creating, instance, clock.now()), version: creating.version + 1 };
+  async function makeCold(making: Making): Promise<SandboxRecord> {
+    // After failed warm instances this takes back their `running`, of which no caller was told.
+    await write(making, {
+      status: "creating",
+      statusDeadlineAt: making.draft.statusDeadlineAt,
+      instanceId: null,
+      enforced: null,
+      startedAt: null,
+    });
+    const instance = await deps.instances.start(making.template, making.draft.id);
     try {
-      await activate(record, instance.endpoint, input);
-      if ((await sandboxes.replace(record)) === "lost") throw endedMeanwhile();
-      return record;
+      const deadlines = making.stored?.deadlines ?? making.draft.deadlines;
+      await activate(making, instance, deadlines);
+      return await open(await write(making, running(instance, clock.now())), instance, deadlines);
     } catch (thrown) {
-      await deps.instances.end(instance.id);
+      await discard(instance);
       throw thrown;
     }
   }
 
-  async function make(
-    draft: SandboxRecord,
-    template: TemplateRecord,
-    input: CreateInput,
-    undo: Undo,
-  ): Promise<SandboxRecord> {
+  async function make(making: Making, undo: Undo): Promise<SandboxRecord> {
+    const { id } = making.draft;
+    undo.add("sandbox record", () => ender.end(id, "create_failed"));
     try {
-      const warm = await createWarm(draft, input, undo);
-      if (warm === null) undo.add("sandbox record", () => ender.end(draft.id, "create_failed"));
-      const record = warm ?? (await createCold(draft, template, input));
-      if (record.instanceId !== null) {
-        events.publish({ type: "instance.claimed", instanceId: record.instanceId, templateName: template.name });
-      }
-      events.publish({ type: "sandbox.running", sandboxId: record.id });
+      const record = (await makeWarm(making)) ?? (await makeCold(making));
+      if (record.instanceId !== null && making.died.has(record.instanceId)) throw diedAtOnce();
+      atWork.delete(id);
       return record;
     } catch (thrown) {
       await undo.run();
+      atWork.delete(id);
       throw thrown;
     }
   }
 
   return {
-    async create(principal, input, sandboxId) {
+    async create(principal, input, sandboxId, onLateFailure) {
       const template = await findTemplate(deps, input.template);
       const draft = makeDraft(deps, principal, input, template, sandboxId);
       const undo = makeUndo(logger);
@@ -127,15 +177,43 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
       undo.add("quota", async () => {
         if ((await sandboxes.get(sandboxId)) === undefined) await sandboxes.returnQuota(principal.projectId);
       });
-      const made = make(draft, template, input, undo);
-      const answered = await firstOf(made, clock.sleep(config.createWaitMs));
-      if (answered !== null) return answered;
-      made.catch((error: unknown) =>
-        logger.error("create failed after it was answered", { sandbox: sandboxId, error }),
-      );
-      return (await sandboxes.get(sandboxId)) ?? draft;
+      const making: Making = { draft, template, input, stored: null, died: new Set() };
+      const made = start(making, undo);
+      const answered = await within(clock, made, config.createWaitMs);
+      if (answered !== "late") return answered.value;
+      made.catch((error: unknown) => {
+        logger.error("create failed after it was answered", { sandbox: sandboxId, error });
+        onLateFailure?.().catch((unreleased: unknown) =>
+          logger.error("failed create not cleaned up", { sandbox: sandboxId, error: unreleased }),
+        );
+      });
+      return making.stored ?? draft;
+    },
+    instanceDied(sandboxId, instanceId) {
+      const work = atWork.get(sandboxId);
+      work?.making.died.add(instanceId);
+      return work !== undefined;
+    },
+    async settled() {
+      await Promise.allSettled([...atWork.values()].map((work) => work.made));
     },
   };
+
+  function start(making: Making, undo: Undo): Promise<SandboxRecord> {
+    // Known as at work before its first step.
+    const made = Promise.resolve().then(() => make(making, undo));
+    atWork.set(making.draft.id, { making, made });
+    return made;
+  }
+}
+
+function endpointOf(instance: InstanceRecord) {
+  if (instance.endpoint !== null) return instance.endpoint;
+  throw new BulkheadError("AGENT_UNREACHABLE", "The instance has no address. Try again.");
+}
+
+function diedAtOnce(): BulkheadError {
+  return new BulkheadError("AGENT_UNREACHABLE", "The instance ended while the sandbox was being created. Try again.");
 }
 
 function makeDraft(
@@ -171,9 +249,9 @@ function makeDraft(
   };
 }
 
-function running(draft: SandboxRecord, instance: InstanceRecord, now: number): SandboxRecord {
+/** What a record says once an instance serves it. */
+function running(instance: InstanceRecord, now: number): Partial<SandboxRecord> {
   return {
-    ...draft,
     status: "running",
     statusDeadlineAt: null,
     instanceId: instance.id,
@@ -198,17 +276,4 @@ async function findTemplate(deps: CoreDeps, asked: CreateInput["template"]): Pro
     template.problem ?? `Template ${template.name} is still being prepared. Try again in a minute.`,
     { details: { template: template.name, template_status: template.status, retry_after_seconds: 10 } },
   );
-}
-
-function endedMeanwhile(): BulkheadError {
-  return new BulkheadError("CONFLICT", "The sandbox was ended while it was being created.");
-}
-
-function failureOf(result: PromiseSettledResult<unknown>): unknown {
-  return result.status === "rejected" ? result.reason : null;
-}
-
-/** The value of `work`, or null when `limit` comes first. */
-function firstOf<T>(work: Promise<T>, limit: Promise<void>): Promise<T | null> {
-  return Promise.race([work, limit.then(() => null)]);
 }

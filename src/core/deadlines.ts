@@ -60,11 +60,15 @@ export function leaseOf(deadlines: Deadlines): Lease {
   };
 }
 
-/** The deadline that has passed and why the sandbox must end, or null. */
+/** Which deadline passed first, hence why the sandbox must end; null when none has passed. */
 export function overdue(record: SandboxRecord, now: number): EndReason | null {
   const { deadlines } = record;
-  if (deadlines.timeoutAt !== null && deadlines.timeoutAt <= now) return "timeout";
-  if (deadlines.lifetimeAt <= now) return "lifetime";
-  if (record.status === "running" && record.lastActivityAt + deadlines.idleTimeoutSeconds * 1000 <= now) return "idle";
-  return null;
+  const idleAt = record.lastActivityAt + deadlines.idleTimeoutSeconds * 1000;
+  const due: readonly (readonly [EndReason, number])[] = [
+    ["timeout", deadlines.timeoutAt ?? Number.POSITIVE_INFINITY],
+    ["lifetime", deadlines.lifetimeAt],
+    ["idle", record.status === "running" ? idleAt : Number.POSITIVE_INFINITY],
+  ];
+  const first = due.reduce((earliest, one) => (one[1] < earliest[1] ? one : earliest));
+  return first[1] <= now ? first[0] : null;
 }

@@ -38,4 +38,6 @@ export interface CoreDeps {
   readonly audit: Audit;
   readonly instances: Instances;
   readonly pool: WarmPool;
+  /** Projects whose quota may have moved since this process started: the sweeper counts them again. */
+  readonly recount: Set<string>;
 }

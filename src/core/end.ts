@@ -1,25 +1,31 @@
 import type { EndReason } from "#contracts/domain.ts";
 import type { CoreDeps } from "./deps.ts";
-import { isEnded, statusDeadlineMs } from "./lifecycle.ts";
+import { isOver, statusDeadlineMs } from "./lifecycle.ts";
 import type { SandboxRecord } from "./model.ts";
+
+/** A reason, or what finds one in the record as it is stored at the moment of ending; null leaves the sandbox as it is. */
+export type Why = EndReason | ((record: SandboxRecord) => EndReason | null);
 
 export interface Ender {
   /**
    * Ends a sandbox whatever its state: instance gone, quota returned once, tombstone written. The first reason stays.
-   * @returns the tombstone, or undefined when there is no such sandbox
+   * `actor` stands in the audit log.
+   * @returns the record as it is afterwards, or undefined when there is no such sandbox
    * @throws when the instance cannot be stopped: the record then stays `deleting` and the sweeper repeats it
    */
-  end(sandboxId: string, reason: EndReason): Promise<SandboxRecord | undefined>;
+  end(sandboxId: string, why: Why, actor?: "system" | "agent"): Promise<SandboxRecord | undefined>;
 }
 
 export function makeEnder(deps: CoreDeps): Ender {
-  const { sandboxes, clock, events } = deps.ports;
+  const { sandboxes, clock, events, logger } = deps.ports;
 
   /** Writes `deleting` with the reason; a record that is there already keeps the reason it has. */
-  async function begin(sandboxId: string, reason: EndReason): Promise<SandboxRecord | undefined> {
+  async function begin(sandboxId: string, why: Why): Promise<SandboxRecord | undefined> {
     for (;;) {
       const record = await sandboxes.get(sandboxId);
-      if (record === undefined || isEnded(record.status) || record.status === "deleting") return record;
+      if (record === undefined || isOver(record.status)) return record;
+      const reason = typeof why === "function" ? why(record) : why;
+      if (reason === null) return record;
       const deleting: SandboxRecord = {
         ...record,
         status: "deleting",
@@ -31,7 +37,7 @@ export function makeEnder(deps: CoreDeps): Ender {
     }
   }
 
-  async function finish(deleting: SandboxRecord): Promise<SandboxRecord | undefined> {
+  async function finish(deleting: SandboxRecord, actor: string): Promise<SandboxRecord | undefined> {
     const now = clock.now();
     const tombstone: SandboxRecord = {
       ...deleting,
@@ -43,17 +49,36 @@ export function makeEnder(deps: CoreDeps): Ender {
     };
     // Whoever writes the tombstone returns the quota: exactly one does.
     if ((await sandboxes.replace(tombstone)) === "lost") return sandboxes.get(deleting.id);
+    deps.recount.add(tombstone.projectId);
     await sandboxes.returnQuota(tombstone.projectId);
+    await record(tombstone, actor);
     return tombstone;
   }
 
+  /** A kill is its caller's own audited operation; every other end is recorded here. It has happened: an audit log that is down cannot undo it. */
+  async function record(tombstone: SandboxRecord, actor: string): Promise<void> {
+    if (tombstone.endReason === "killed") return;
+    try {
+      await deps.audit.allowed({
+        projectId: tombstone.projectId,
+        actor,
+        action: "sandbox.end",
+        target: tombstone.id,
+        context: null,
+        details: { reason: tombstone.endReason },
+      });
+    } catch (error) {
+      logger.error("audit event of an end not stored", { sandbox: tombstone.id, reason: tombstone.endReason, error });
+    }
+  }
+
   return {
-    async end(sandboxId, reason) {
-      const record = await begin(sandboxId, reason);
-      if (record === undefined || isEnded(record.status)) return record;
-      events.publish({ type: "sandbox.ended", sandboxId });
-      if (record.instanceId !== null) await deps.instances.end(record.instanceId);
-      const ended = await finish(record);
+    async end(sandboxId, why, actor = "system") {
+      const begun = await begin(sandboxId, why);
+      if (begun?.status !== "deleting") return begun;
+      events.publish({ type: "sandbox.ended", sandboxId, instanceId: begun.instanceId });
+      if (begun.instanceId !== null) await deps.instances.end(begun.instanceId);
+      const ended = await finish(begun, actor);
       deps.pool.refill();
       return ended;
     },

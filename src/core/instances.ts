@@ -63,7 +63,7 @@ export function makeInstances(deps: InstanceDeps): Instances {
       version: starting.version + 1,
     };
     if ((await instances.replace(ready)) === "lost") {
-      throw new BulkheadError("CONFLICT", "The instance was ended while it was starting.");
+      throw new BulkheadError("AGENT_UNREACHABLE", "The instance was ended while it was starting. Try again.");
     }
     return ready;
   }

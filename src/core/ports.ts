@@ -183,9 +183,10 @@ export interface Clock {
 
 /** Facts other parts of the platform react to, in process; nothing durable relies on delivery. */
 export type CoreEvent =
-  | { readonly type: "sandbox.running"; readonly sandboxId: string }
-  | { readonly type: "sandbox.ended"; readonly sandboxId: string }
-  | { readonly type: "instance.claimed"; readonly instanceId: string; readonly templateName: string };
+  /** Activated; `endpoint` is its agent's. */
+  | { readonly type: "sandbox.running"; readonly record: SandboxRecord; readonly endpoint: Endpoint }
+  /** Its end has begun: it answers 410 from now on. */
+  | { readonly type: "sandbox.ended"; readonly sandboxId: string; readonly instanceId: string | null };
 
 export interface Events {
   publish(event: CoreEvent): void;

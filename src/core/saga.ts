@@ -4,8 +4,11 @@ import type { Logger } from "#telemetry/logger.ts";
 export interface Undo {
   /** Registers how to take back what was just made. */
   add(name: string, undo: () => Promise<unknown>): void;
-  /** Undoes everything, newest first. A failing undo is logged and does not stop the others: the sweeper finds what it leaves. */
-  run(): Promise<void>;
+  /**
+   * Undoes everything, newest first. A failing undo is logged and does not stop the others: the sweeper finds what it leaves.
+   * Never throws, so that it cannot hide the error that made it necessary. @returns names of the steps that were not undone
+   */
+  run(): Promise<readonly string[]>;
 }
 
 export function makeUndo(logger: Logger): Undo {
@@ -13,13 +16,16 @@ export function makeUndo(logger: Logger): Undo {
   return {
     add: (name, undo) => void steps.push({ name, undo }),
     async run() {
+      const failed: string[] = [];
       for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
         try {
           await step.undo();
         } catch (error) {
+          failed.push(step.name);
           logger.error("undo failed, left to the sweeper", { step: step.name, error });
         }
       }
+      return failed;
     },
   };
 }

@@ -19,13 +19,15 @@ export function makeTokenVerifier(publicKey: KeyObject, now: () => number): Toke
       const cached = known.get(token);
       const claims = cached ?? (await check(publicKey, token, now()));
       if (claims.expiresAt <= now()) throw expired();
-      if (cached === undefined) remember(known, token, claims);
+      remember(known, token, claims);
       return claims;
     },
   };
 }
 
+/** Puts the token last: the first one is the one not used for longest. */
 function remember(known: Map<string, SandboxClaims>, token: string, claims: SandboxClaims): void {
+  known.delete(token);
   if (known.size >= cacheSize) {
     const oldest = known.keys().next();
     if (oldest.done !== true) known.delete(oldest.value);

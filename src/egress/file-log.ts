@@ -8,7 +8,7 @@ export interface FileLogOptions {
   readonly path: string;
   /** Size at which a new file is begun. @default 64 MiB */
   readonly maxBytes?: number;
-  /** Older files kept. @default 5 */
+  /** Older files kept, at least one. @default 5 */
   readonly keep?: number;
   readonly logger: Logger;
 }
@@ -25,7 +25,8 @@ const maxWaiting = 50_000;
 
 /** Decisions as JSON lines, mode 0600, written in batches in the order they were recorded. */
 export function makeFileDecisionLog(options: FileLogOptions): FileDecisionLog {
-  const { path, logger, maxBytes = 64 * 1024 * 1024, keep = 5 } = options;
+  const { path, logger, maxBytes = 64 * 1024 * 1024 } = options;
+  const keep = Math.max(1, options.keep ?? 5);
   let waiting: string[] = [];
   let dropped = 0;
   let closed = false;

@@ -75,10 +75,9 @@ function rest(url: string, prefix: string): string {
  * doubled or backward slashes, other case, or ignored control characters. Rather one path too many.
  */
 export function isControlPath(url: string): boolean {
-  const name = controlPrefix.slice(0, -1);
   let text = url;
   for (let round = 0; round < 4; round += 1) {
-    if (normalPath(text).startsWith(name)) return true;
+    if (leadsToControl(text)) return true;
     const decoded = text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
     if (decoded === text) return false;
     text = decoded;
@@ -86,17 +85,18 @@ export function isControlPath(url: string): boolean {
   return true;
 }
 
-function normalPath(url: string): string {
-  const path = url
+const controlName = controlPrefix.slice(1, -1);
+
+/** Readers differ in what `..` takes away next to a doubled slash, so with one in the path the name may stand nowhere in it. */
+function leadsToControl(url: string): boolean {
+  const segments = url
     .replace(/[?#].*$/s, "")
     // biome-ignore lint/suspicious/noControlCharactersInRegex: URL parsers drop these, so the check must too
     .replaceAll(/[\u0000-\u0020]/g, "")
-    .replaceAll("\\", "/")
-    .toLowerCase();
-  const out: string[] = [];
-  for (const segment of path.split("/")) {
-    if (segment === "..") out.pop();
-    else if (segment !== "" && segment !== ".") out.push(segment);
-  }
-  return `/${out.join("/")}`;
+    .toLowerCase()
+    .split(/[/\\]/)
+    .map((segment) => segment.replace(/;.*$/, ""))
+    .filter((segment) => segment !== "" && segment !== ".");
+  const candidates = segments.includes("..") ? segments : segments.slice(0, 1);
+  return candidates.some((segment) => segment.startsWith(controlName));
 }

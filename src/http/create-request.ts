@@ -1,6 +1,6 @@
 import type { CreateSandboxRequest } from "#contracts/control/sandboxes.ts";
 import { BulkheadError } from "#contracts/errors.ts";
-import type { CreateInput } from "./control-plane.ts";
+import type { CreateInput } from "#core/sandboxes.ts";
 
 /** A create body in the core's words. @throws BulkheadError MISSING_PARAMETER without a template */
 export function createInput(body: CreateSandboxRequest): CreateInput {

@@ -9,9 +9,8 @@ import type { ControlContext } from "./request-state.ts";
 export function answerFailure(thrown: unknown, c: ControlContext, logger: Logger, now: number): Response {
   const error = toBulkheadError(thrown);
   const requestId = c.get("requestId");
-  if (error.status >= 500) {
-    logger.error("request failed", { requestId, code: error.code, error: error.cause ?? error });
-  }
+  if (error.status === 500) logger.error("request failed", { requestId, error: error.cause ?? error });
+  else if (error.status > 500) logger.warn("request not served", { requestId, code: error.code, error: error.cause });
   for (const [name, value] of Object.entries(failureHeaders(error))) c.header(name, value);
   return c.json(
     controlErrorBody(error, { requestId, timestamp: toRfc3339(now) }),

@@ -2,7 +2,7 @@ import type { Sandbox, SandboxToken, WireStatus } from "#contracts/control/sandb
 import type { SandboxStatus } from "#contracts/domain.ts";
 import { toRfc3339 } from "#contracts/time.ts";
 import type { SandboxRecord } from "#core/model.ts";
-import type { IssuedToken } from "./control-plane.ts";
+import type { IssuedToken } from "#core/sandboxes.ts";
 import type { ControlConfig } from "./dependencies.ts";
 
 const wireStatusOf: Record<SandboxStatus, WireStatus> = {

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Sandbox } from "@hopx-ai/sdk";
 import { z } from "zod";
 import { startPlatform } from "#test/e2e/support/platform.ts";
@@ -43,9 +43,12 @@ export async function transfers(n: number): Promise<Row[]> {
 
 /** The real client against a server that does nothing with the bytes: what no platform can be faster than. */
 async function clientFloor(n: number, local: string): Promise<Row[]> {
-  const sink = fork(resolve(import.meta.dirname, "sink.ts"));
+  const sink = fork(new URL("./sink.ts", import.meta.url));
   try {
-    const [baseURL] = z.tuple([z.string()]).parse(await once(sink, "message"));
+    const [baseURL] = z
+      .tuple([z.string()])
+      .rest(z.unknown())
+      .parse(await once(sink, "message"));
     const client = await Sandbox.connect("sink", "key", baseURL);
     const floor = ({ what, unit, summary }: Row): Row => ({ what, unit, summary });
     return [

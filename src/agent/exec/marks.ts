@@ -84,6 +84,8 @@ export function makeMarks(files: MarkFiles = procMarkFiles): Marks {
       }
     },
     carriers: (mark) =>
-      mark === 0 ? [] : files.all().flatMap((each) => (each.mark === mark && each.pid !== process.pid ? [each.pid] : [])),
+      mark === 0
+        ? []
+        : files.all().flatMap((each) => (each.mark === mark && each.pid !== process.pid ? [each.pid] : [])),
   };
 }

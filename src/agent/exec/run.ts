@@ -56,7 +56,7 @@ export interface RichOutput {
 export type RichResult = RunResult & { readonly rich?: RichOutput };
 
 /**
- * Python with rich output, provided by `src/agent/interpreter/` as `makeRunPython({run, tools}): RunPython`.
+ * Python with rich output, provided by `src/agent/interpreter/run-python.ts` as `makeRunPython({ run, tools }): RunPython`.
  * `code` is the caller's program; `file` the python to use.
  */
 export type RunPython = (request: {

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
-import { Writable, type Readable } from "node:stream";
+import { type Readable, Writable } from "node:stream";
 import { killRun, signalProcess } from "./kill-run.ts";
 import type { Marks } from "./marks.ts";
 import { makeCappedOutput } from "./output.ts";
-import type { RunRequest, RunResult, Runner } from "./run.ts";
+import type { Runner, RunRequest, RunResult } from "./run.ts";
 import { explainSpawnFailure } from "./spawn-failure.ts";
 
 export interface RunnerOptions {
@@ -154,7 +154,8 @@ async function runChild(request: RunRequest, options: RunnerOptions, mark: numbe
   const { code, signal } = await end;
   const stopped = supervisor.finish();
   const seconds = request.timeoutMs / 1000;
-  const why = stopped === "timeout" ? `Execution timed out after ${seconds} s and was killed.` : "Execution was cancelled.";
+  const why =
+    stopped === "timeout" ? `Execution timed out after ${seconds} s and was killed.` : "Execution was cancelled.";
   return {
     stdout: stdout.text(),
     stderr: withNote(stderr.text(), noteOf(stopped === undefined ? undefined : why, signal)),

@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, closeSync, constants, mkdirSync, openSync, readlinkSync, realpathSync } from "node:fs";
 import { posix } from "node:path";
-import { errnoOf, fileError, invalidPath, notAllowed } from "./errors.ts";
+import { errnoOf, fileError, invalidPath, notAllowed, systemError } from "./errors.ts";
 
 /** Absent from node:fs. Such a descriptor names a file without opening it: no FIFO blocks, no device acts. Same value on x86-64 and arm64. */
 const O_PATH = 0o10000000;
@@ -89,7 +89,7 @@ export function makeConfinement(roots: readonly string[]): Confinement {
   function absolute(path: string): string {
     if (path.includes("\0")) throw invalidPath(JSON.stringify(path), "contains a NUL character");
     const full = posix.resolve(home, path);
-    if (Buffer.byteLength(full) > 4095) throw fileError(Object.assign(new Error(), { code: "ENAMETOOLONG" }), "");
+    if (Buffer.byteLength(full) > 4095) throw fileError(systemError("ENAMETOOLONG"), "");
     return full;
   }
 
@@ -107,13 +107,8 @@ export function makeConfinement(roots: readonly string[]): Confinement {
   }
 
   /** Whether a path outside the roots exists is not told. */
-  function openAsked(path: string, flags: number): Held {
-    try {
-      return open(path, path, flags);
-    } catch (error) {
-      if (errnoOf(error) !== undefined && !within(path)) throw outside(path);
-      throw error;
-    }
+  function refusal(error: unknown, path: string): Error {
+    return errnoOf(error) !== undefined && !within(path) ? outside(path) : fileError(error, path);
   }
 
   function makeIn(parent: Held, path: string, owner: Owner | undefined, mode: number): Held {
@@ -149,16 +144,26 @@ export function makeConfinement(roots: readonly string[]): Confinement {
     return closing(parent, () => makeIn(parent, path, owner, mode));
   }
 
+  function isFile(path: string): boolean {
+    try {
+      closeSync(open(path, path, 0).fd);
+      return true;
+    } catch {
+      // Then the first failure is the one to tell.
+      return false;
+    }
+  }
+
   return {
     roots: realRoots,
     absolute,
     hold(asked) {
       const path = absolute(asked);
       try {
-        return openAsked(path, 0);
+        return open(path, path, 0);
       } catch (error) {
         // Below a file nothing exists; that is no reason to call the path malformed.
-        throw fileError(errnoOf(error) === "ENOTDIR" ? Object.assign(new Error(), { code: "ENOENT" }) : error, path);
+        throw refusal(errnoOf(error) === "ENOTDIR" ? systemError("ENOENT") : error, path);
       }
     },
     place(asked, make) {
@@ -167,10 +172,10 @@ export function makeConfinement(roots: readonly string[]): Confinement {
       const parent = posix.dirname(path);
       try {
         const directory =
-          make === undefined ? openAsked(parent, constants.O_DIRECTORY) : openOrMake(parent, make.owner, 0o755);
+          make === undefined ? open(parent, parent, constants.O_DIRECTORY) : openOrMake(parent, make.owner, 0o755);
         return { directory, name: posix.basename(path), path };
       } catch (error) {
-        throw fileError(error, path);
+        throw refusal(error, path);
       }
     },
     makeDirectory(asked, owner, mode) {
@@ -178,7 +183,7 @@ export function makeConfinement(roots: readonly string[]): Confinement {
       try {
         return openOrMake(path, owner, mode);
       } catch (error) {
-        throw fileError(error, path);
+        throw refusal(errnoOf(error) === "ENOTDIR" && isFile(path) ? systemError("EEXIST") : error, path);
       }
     },
   };

@@ -5,6 +5,11 @@ export function errnoOf(thrown: unknown): string | undefined {
   return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : undefined;
 }
 
+/** As the system would report it. */
+export function systemError(errno: string): Error {
+  return Object.assign(new Error(errno), { code: errno });
+}
+
 export function notAllowed(path: string, why: string): BulkheadError {
   return new BulkheadError("PATH_NOT_ALLOWED", `Path not allowed: ${path} ${why}`, { details: { path } });
 }
@@ -28,11 +33,14 @@ export function tooLarge(path: string, message: string): BulkheadError {
 
 const meanings: Readonly<Record<string, readonly [ErrorCode, (path: string) => string]>> = {
   ENOENT: ["FILE_NOT_FOUND", (path) => `No such file or directory: ${path}`],
-  EEXIST: ["FILE_ALREADY_EXISTS", (path) => `File already exists: ${path}. Send overwrite: true to replace it.`],
+  EEXIST: ["FILE_ALREADY_EXISTS", (path) => `File already exists: ${path}`],
   ENOTDIR: ["INVALID_PATH", (path) => `Invalid path: a parent of ${path} is not a directory`],
   EISDIR: ["INVALID_PATH", (path) => `Invalid path: ${path} is a directory`],
   ELOOP: ["INVALID_PATH", (path) => `Invalid path: ${path} leads through too many symbolic links`],
-  ENAMETOOLONG: ["INVALID_PATH", () => "Invalid path: it or one of its names is too long (255 bytes a name, 4095 in all)"],
+  ENAMETOOLONG: [
+    "INVALID_PATH",
+    () => "Invalid path: it or one of its names is too long (255 bytes a name, 4095 in all)",
+  ],
   EACCES: ["PERMISSION_DENIED", (path) => `Permission denied: ${path}`],
   EPERM: ["PERMISSION_DENIED", (path) => `Permission denied: ${path}`],
   EROFS: ["PERMISSION_DENIED", (path) => `Permission denied: ${path} is on a read-only file system`],

@@ -1,10 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, fchmodSync, fchownSync, linkSync, lstatSync, openSync, readlinkSync, renameSync, unlinkSync } from "node:fs";
-import { promisify } from "node:util";
-import { read, write } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  read,
+  readlinkSync,
+  renameSync,
+  unlinkSync,
+  write,
+} from "node:fs";
 import { posix } from "node:path";
+import { promisify } from "node:util";
 import { at, type Confinement, type Held, type Owner, type Place } from "./confinement.ts";
-import { errnoOf, fileError, invalidPath } from "./errors.ts";
+import { errnoOf, fileError, invalidPath, systemError } from "./errors.ts";
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
@@ -51,7 +63,7 @@ export function writableTarget(confinement: Confinement, path: string, owner: Ow
     }
     closeSync(place.directory.fd);
   }
-  throw fileError(Object.assign(new Error(), { code: "ELOOP" }), asked);
+  throw fileError(systemError("ELOOP"), asked);
 }
 
 async function copy(from: number, to: number): Promise<void> {
@@ -106,9 +118,10 @@ export function makePendingFile(directory: Held): PendingFile {
       await second.publish(target, appearance);
     } catch (error) {
       second.discard();
-      throw error;
+      throw fileError(error, target.path);
+    } finally {
+      discard();
     }
-    discard();
   }
 
   return {

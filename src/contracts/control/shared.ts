@@ -28,7 +28,6 @@ export const errorBodySchema = z.object({
   status: z.string().optional(),
   end_reason: z.string().nullish(),
 });
-export type ErrorBody = z.infer<typeof errorBodySchema>;
 
 /** `GET /health`; clients check the word (contract rule 22). */
 export const healthSchema = z.object({ status: z.literal("healthy") });

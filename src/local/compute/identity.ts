@@ -14,6 +14,8 @@ export type Identity =
       readonly userId: number;
       readonly userGid: number;
       readonly byRoot: boolean;
+      /** See {@link HostFacts.dropsLate}. */
+      readonly dropsLate: boolean;
     }
   | { readonly tier: "one-uid" };
 
@@ -38,10 +40,24 @@ export function makeIdentityPool(host: HostFacts): IdentityPool {
   function identityAt(slot: number): Identity {
     if (host.root) {
       const agentId = firstRootId + 2 * slot;
-      return { tier: "two-uid", agentId, userId: agentId + 1, userGid: agentId + 1, byRoot: true };
+      return {
+        tier: "two-uid",
+        agentId,
+        userId: agentId + 1,
+        userGid: agentId + 1,
+        byRoot: true,
+        dropsLate: host.dropsLate,
+      };
     }
     const [uid, gid] = [subIds?.uid.first ?? 0, subIds?.gid.first ?? 0];
-    return { tier: "two-uid", agentId: host.uid, userId: uid + slot, userGid: gid + slot, byRoot: false };
+    return {
+      tier: "two-uid",
+      agentId: host.uid,
+      userId: uid + slot,
+      userGid: gid + slot,
+      byRoot: false,
+      dropsLate: false,
+    };
   }
 
   function slotOf(identity: Identity): number {

@@ -101,7 +101,19 @@ async function writeIdMaps(identity: Identity, pid: number, run: RunCommand): Pr
 function spawnWaiting(request: JailRequest, fds: { args: number; seccomp: number | null }): ChildProcess {
   const { identity } = request;
   const filter = fds.seccomp === null ? [] : ["--seccomp", String(seccompFd)];
-  const bwrap = [request.bubblewrap, ...filter, "--args", String(argsFd), "--setenv", "BULKHEAD_RUN", request.marker];
+  const dropsLate = identity.tier === "two-uid" && identity.dropsLate;
+  // Bubblewrap itself must never run as the host's root, whose id is in no map: this gives it up for good before.
+  const drop = dropsLate ? ["/usr/bin/setpriv", "--reuid", "0", "--regid", "0", "--clear-groups", "--"] : [];
+  const bwrap = [
+    ...drop,
+    request.bubblewrap,
+    ...filter,
+    "--args",
+    String(argsFd),
+    "--setenv",
+    "BULKHEAD_RUN",
+    request.marker,
+  ];
   const waiting = [shell, "-c", waitScript, request.marker, ...request.wrapper, ...bwrap, "--", ...request.command];
   const own = identity.tier === "two-uid";
   const argv = own ? ["/usr/bin/unshare", "--user", "--keep-caps", "--", ...waiting] : waiting;
@@ -111,7 +123,9 @@ function spawnWaiting(request: JailRequest, fds: { args: number; seccomp: number
     cwd: "/",
     env: own ? { BULKHEAD_OWN_USERNS: "1" } : {},
     stdio,
-    ...(identity.tier === "two-uid" && identity.byRoot ? { uid: identity.agentId, gid: identity.agentId } : {}),
+    ...(identity.tier === "two-uid" && identity.byRoot && !dropsLate
+      ? { uid: identity.agentId, gid: identity.agentId }
+      : {}),
   });
 }
 

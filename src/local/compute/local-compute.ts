@@ -5,11 +5,8 @@ import { checkRoom, readHostRoom } from "./capacity.ts";
 import { requireEnforced } from "./enforcement.ts";
 import { exitOf } from "./exit-cause.ts";
 import { type InstancePlan, type RunningInstance, removeDirectory, startInstance } from "./instance.ts";
-import { removeRunDir } from "./leftovers.ts";
-import { unmountAllBelow } from "./mounts.ts";
-import { runCommand } from "./run-command.ts";
 import type { LocalCompute, LocalComputeDeps } from "./types.ts";
-import { makeParts, type Parts, type Prepared, prepareWorkshop } from "./workshop.ts";
+import { makeParts, type Parts, type Prepared, prepareWorkshop, removeWorkshop } from "./workshop.ts";
 
 interface Entry {
   readonly started: Promise<RunningInstance>;
@@ -143,8 +140,7 @@ async function closeAll(state: State): Promise<void> {
   if (state.preparing === null) return;
   await state.preparing.catch(() => null);
   await parts.cgroups.close();
-  if (deps.host.root) await unmountAllBelow(runCommand, deps.runDir);
-  await removeRunDir(deps.runDir);
+  await removeWorkshop(deps);
 }
 
 /** Instances as Linux namespaces on this machine. */

@@ -8,7 +8,8 @@ import { enforcementOf } from "./enforcement.ts";
 import { makeExposedSources } from "./exposed-sources.ts";
 import { makeIdentityPool } from "./identity.ts";
 import type { Workshop } from "./instance.ts";
-import { cleanLeftovers } from "./leftovers.ts";
+import { cleanLeftovers, removeRunDir } from "./leftovers.ts";
+import { unmountAllBelow } from "./mounts.ts";
 import { runCommand } from "./run-command.ts";
 import { groupName, makeRunDir } from "./run-dir.ts";
 import type { Leftovers, LocalComputeDeps } from "./types.ts";
@@ -36,8 +37,23 @@ export interface Prepared {
   readonly leftovers: Leftovers;
 }
 
-/** Removes what a killed run left and writes what all instances share. */
+/** Removes what a killed run left and writes what all instances share. When it throws, nothing of it is left. */
 export async function prepareWorkshop(deps: LocalComputeDeps, parts: Parts): Promise<Prepared> {
+  try {
+    return await prepare(deps, parts);
+  } catch (error) {
+    await removeWorkshop(deps);
+    throw error;
+  }
+}
+
+/** Removes what instances shared; none may be left. */
+export async function removeWorkshop(deps: LocalComputeDeps): Promise<void> {
+  if (deps.host.root) await unmountAllBelow(runCommand, deps.runDir);
+  await removeRunDir(deps.runDir);
+}
+
+async function prepare(deps: LocalComputeDeps, parts: Parts): Promise<Prepared> {
   const { cgroups, disks, imageDirectory } = parts;
   const marker = `${parts.group}-`;
   await mkdir(deps.dataDir, { recursive: true, mode: 0o700 });
@@ -49,7 +65,8 @@ export async function prepareWorkshop(deps: LocalComputeDeps, parts: Parts): Pro
   if (deps.esbuildBinary !== null) {
     toolBinds.push({ source: await exposed.expose(deps.esbuildBinary), target: "/opt/bulkhead/bin/esbuild" });
   }
-  await Promise.all([writeEtc(layout.etc), writeOpt(layout.opt, deps)]);
+  await writeOpt(layout.opt, deps);
+  await writeEtc(layout.etc);
   const workshop: Workshop = {
     ...{ deps, layout, toolBinds, ...shared },
     systemLinks: readSystemLinks(),

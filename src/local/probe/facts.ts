@@ -30,6 +30,11 @@ export interface HostFacts {
   /** Tiers that a trial sandbox ran in, best first; empty when no sandbox can run. */
   readonly identityTiers: readonly IdentityTier[];
   readonly subIds: SubIds | null;
+  /**
+   * Root only: the user namespace must be made before root's id is given up, as this host (AppArmor on Ubuntu 24.04) keeps
+   * unprivileged users from making any.
+   */
+  readonly dropsLate: boolean;
   readonly bubblewrap: { readonly path: string; readonly version: string; readonly disableUserns: boolean } | null;
   readonly cgroup: CgroupFacts;
   readonly diskTiers: readonly ("ext4-image" | "tmpfs")[];

@@ -56,6 +56,7 @@ interface Trials {
   readonly tiers: readonly IdentityTier[];
   readonly filter: string | null;
   readonly messages: readonly string[];
+  readonly dropsLate: boolean;
 }
 
 /** Tries each tier with the filter, and without when that was what failed. */
@@ -66,13 +67,17 @@ async function tryTiers(actions: ProbeActions, base: HostFacts, tiers: readonly 
     for (const tier of tiers) {
       // Without the filter user code in the two-uid tier could make user namespaces of its own.
       if (filter === null && tier === "two-uid" && !base.root) continue;
-      const message = await actions.trySandbox({ ...base, identityTiers: [tier], seccompFilter: filter });
+      const facts = { ...base, identityTiers: [tier], seccompFilter: filter };
+      const message = await actions.trySandbox(facts);
       if (message === null) worked.push(tier);
       else messages.push(message);
+      if (message !== null && base.root && (await actions.trySandbox({ ...facts, dropsLate: true })) === null) {
+        return { tiers: [tier], filter, messages, dropsLate: true };
+      }
     }
-    if (worked.length > 0) return { tiers: worked, filter, messages };
+    if (worked.length > 0) return { tiers: worked, filter, messages, dropsLate: false };
   }
-  return { tiers: [], filter: null, messages };
+  return { tiers: [], filter: null, messages, dropsLate: false };
 }
 
 function cgroupWarning(cgroup: CgroupFacts, root: boolean): Problem[] {
@@ -112,13 +117,14 @@ export async function probeHost(actions: ProbeActions): Promise<HostFacts> {
   const base: HostFacts = {
     ...{ root, uid: actions.uid, gid: actions.gid, subIds, bubblewrap, cgroup },
     identityTiers: [],
+    dropsLate: false,
     diskTiers: diskMessage === null ? ["ext4-image", "tmpfs"] : ["tmpfs"],
     seccompFilter: actions.seccompFilter,
     ...{ problems, warnings },
   };
   if (problems.length > 0) return base;
   const wanted: IdentityTier[] = root ? ["two-uid"] : subIds === null ? ["one-uid"] : ["two-uid", "one-uid"];
-  const { tiers, filter, messages } = await tryTiers(actions, base, wanted);
+  const { tiers, filter, messages, dropsLate } = await tryTiers(actions, base, wanted);
   if (tiers.length === 0) problems.push(userNamespaceProblem(actions.readText, messages[0] ?? "no sandbox could run"));
   else if (filter === null) {
     warnings.push({
@@ -130,5 +136,5 @@ export async function probeHost(actions: ProbeActions): Promise<HostFacts> {
     const fix = `${install("uidmap")}; then: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER`;
     warnings.push({ what: "User code and the agent of a sandbox run as one user.", fix });
   }
-  return { ...base, identityTiers: tiers, seccompFilter: filter };
+  return { ...base, identityTiers: tiers, seccompFilter: filter, dropsLate };
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** A process of this host, told from a later one with the same number by its start time. */
@@ -121,15 +121,6 @@ export function cgroupsOf(pid: number): Map<string, string> {
 
 function unifiedRoot(): string {
   return list("/sys/fs/cgroup").includes("unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
-}
-
-/** Target of a symbolic link of /proc, "" when it cannot be read. */
-export function link(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
-  }
 }
 
 /** Text of a small host file, "" when it cannot be read. */

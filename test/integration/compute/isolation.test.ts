@@ -115,4 +115,16 @@ describe("code in a sandbox cannot", () => {
     expect(out).not.toContain(platform.runDir);
     expect(out).not.toContain(platform.dataDir);
   });
+
+  it("be the host's root where the platform gives up root's id late", async () => {
+    if (!platform.host.root) return;
+    const late = await aPlatform({ host: { ...platform.host, dropsLate: true } });
+    const instance = await late.compute.launch(aRequest());
+    const { out } = await runInside(instance, "cat /proc/self/uid_map; grep -E 'Uid|Groups' /proc/1/status", "agent");
+    expect(out).toMatch(/^\s+0 18790\d+\s+1\n\s+1000 18790\d+\s+1\nUid:\t0\t0\t0\t0\nGroups:\s*$/);
+    expect((await runInside(instance, "echo x >/proc/sys/kernel/core_pattern")).out).toMatch(/Permission denied/);
+    expect((await runInside(instance, "unshare -Ur true")).out).toMatch(/Operation not permitted/);
+    await late.remove();
+    expect(traces(late)).toEqual([]);
+  });
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { agentExitCodes } from "#contracts/agent-control.ts";
 import type { InstanceExit } from "#core/ports.ts";
@@ -99,6 +99,13 @@ describe("life of an instance", () => {
     await expect(broken.compute.launch(aRequest())).rejects.toMatchObject({ code: "SERVICE_UNAVAILABLE" });
     await broken.remove();
     expect(traces(broken)).toEqual([]);
+  });
+
+  it("leaves nothing when it cannot even prepare", async () => {
+    const broken = await aPlatform({ host: platform.host, agentBundle: "/nowhere/agent.cjs" });
+    await expect(broken.compute.start()).rejects.toThrow("/nowhere/agent.cjs");
+    expect(existsSync(broken.runDir)).toBe(false);
+    await broken.remove();
   });
 
   it("refuses what it has no room for", async () => {

@@ -139,7 +139,7 @@ export function makeHarness(overrides: Overrides = {}, config: Partial<ControlCo
         throw new BulkheadError("INVALID_API_KEY", "This API key is not known.");
       },
       create: async (_, { name, expiresInSeconds }) => ({
-        record: aKey({ name, expiresAt: expiresInSeconds === null ? null : now + expiresInSeconds * 1000 }),
+        record: aKey({ name, expiresAt: expiresInSeconds == null ? null : now + expiresInSeconds * 1000 }),
         key,
       }),
       list: async () => [aKey(), aKey({ id: "ZzZzZz000000", expiresAt: now - 1 }), aKey({ id: "R", revokedAt: now })],

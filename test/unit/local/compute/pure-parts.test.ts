@@ -14,7 +14,7 @@ import { sandboxSizes } from "#local/compute/sandbox-sizes.ts";
 import type { HostFacts } from "#local/probe/facts.ts";
 
 const host: HostFacts = {
-  ...{ root: true, uid: 0, gid: 0, identityTiers: ["two-uid"], subIds: null, bubblewrap: null },
+  ...{ root: true, uid: 0, gid: 0, identityTiers: ["two-uid"], subIds: null, dropsLate: false, bubblewrap: null },
   ...{ cgroup: { kind: "none", why: "" }, diskTiers: ["ext4-image"], seccompFilter: "/f", problems: [], warnings: [] },
 };
 
@@ -33,7 +33,14 @@ describe("makeIdentityPool", () => {
   it("runs out with a typed error", () => {
     const range = { first: 100_000, count: 1 };
     const pool = makeIdentityPool({ ...host, root: false, uid: 7, subIds: { uid: range, gid: range } });
-    expect(pool.take()).toEqual({ tier: "two-uid", agentId: 7, userId: 100_000, userGid: 100_000, byRoot: false });
+    expect(pool.take()).toEqual({
+      tier: "two-uid",
+      agentId: 7,
+      userId: 100_000,
+      userGid: 100_000,
+      byRoot: false,
+      dropsLate: false,
+    });
     expect(() => pool.take()).toThrow(expect.objectContaining({ code: "CAPACITY_EXHAUSTED" }));
   });
 });

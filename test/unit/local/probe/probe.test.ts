@@ -90,6 +90,15 @@ describe("probeHost", () => {
     expect(doctorReport(facts).checks).toContainEqual(expect.objectContaining({ name: "syscalls", status: "fail" }));
   });
 
+  it("gives up root's id late where unprivileged users may not make namespaces", async () => {
+    const trySandbox: ProbeActions["trySandbox"] = async ({ dropsLate }) => (dropsLate ? null : "Permission denied");
+    expect(await probeHost(actions({ trySandbox }))).toMatchObject({
+      identityTiers: ["two-uid"],
+      dropsLate: true,
+      problems: [],
+    });
+  });
+
   it("reports limits that nothing holds", async () => {
     const probeCgroups = async () => ({ kind: "none" as const, why: "permission denied" });
     const facts = await probeHost(actions({ uid: 1000, probeCgroups }));

@@ -1,0 +1,52 @@
+import type { Server } from "node:http";
+import type { Logger } from "#telemetry/logger.ts";
+import type { AgentClock } from "./clock.ts";
+import { controlRoutes } from "./control-routes.ts";
+import { envRoutes } from "./env-routes.ts";
+import type { AgentSettings } from "./environment.ts";
+import { baseEnv } from "./exec/child-env.ts";
+import { makeLanguages } from "./exec/languages.ts";
+import { makeMarks } from "./exec/marks.ts";
+import { makePrograms } from "./exec/programs.ts";
+import { execRoutes } from "./exec/routes.ts";
+import { makeRunner } from "./exec/runner.ts";
+import { fileRoutes } from "./files/routes.ts";
+import { infoRoutes } from "./info-routes.ts";
+import { makeRunPython } from "./interpreter/run-python.ts";
+import { type EndCause, makeLifecycle } from "./lifecycle.ts";
+import { makeRouter } from "./router.ts";
+import { makeAgentServer } from "./server.ts";
+import { systemRoutes } from "./system-routes.ts";
+import { unsupportedRoutes } from "./unsupported-routes.ts";
+
+export interface AgentOptions {
+  readonly settings: AgentSettings;
+  readonly logger: Logger;
+  readonly clock: AgentClock;
+  /** Ends the process and with it the instance. */
+  readonly end: (cause: EndCause) => void;
+}
+
+/** The whole agent behind one HTTP server, which does not listen yet. */
+export function makeAgent({ settings, logger, clock, end }: AgentOptions): Server {
+  const startedAt = clock.now();
+  const { BULKHEAD_USER_UID: uid, BULKHEAD_USER_GID: gid, BULKHEAD_TOOLS: tools, roots } = settings;
+  const user = { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
+  const egress = settings.BULKHEAD_EGRESS_SOCKET === undefined ? undefined : { port: settings.BULKHEAD_EGRESS_PORT };
+  const environment = baseEnv(settings.base, tools, egress);
+  const programs = makePrograms(environment["PATH"] ?? "", tools);
+  const lifecycle = makeLifecycle(clock, end);
+  const run = makeRunner({ ...user, marks: makeMarks() });
+  const rich = settings.features.includes("rich-output") ? { runPython: makeRunPython({ run, tools }) } : {};
+  const languages = makeLanguages({ run, programs, ...rich, ...user });
+  const router = makeRouter([
+    ...controlRoutes(lifecycle),
+    ...infoRoutes({ settings, lifecycle, clock, startedAt }),
+    ...systemRoutes({ lifecycle, clock, startedAt, ...user, disk: roots[0] ?? "/workspace" }),
+    ...envRoutes(lifecycle, clock),
+    ...execRoutes({ run, languages, programs, lifecycle, clock, baseEnv: environment }),
+    ...fileRoutes({ roots: [...roots], ...user, logger }),
+    ...unsupportedRoutes(),
+  ]);
+  return makeAgentServer({ router, logger, clock, onActivity: () => lifecycle.touch() });
+}

@@ -1,0 +1,92 @@
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { Language } from "#contracts/agent/languages.ts";
+import type { Programs } from "./programs.ts";
+import { pythonLoader } from "./python-loader.ts";
+import type { RichResult, Runner, RunPython, RunRequest, RunResult } from "./run.ts";
+
+/** A program of a caller in one of the languages. */
+export interface CodeRequest extends Pick<RunRequest, "cwd" | "env" | "timeoutMs" | "signal"> {
+  readonly code: string;
+  /** Program of the language, see {@link Programs.find}. */
+  readonly file: string;
+}
+
+export interface LanguageOptions {
+  readonly run: Runner;
+  readonly programs: Programs;
+  /** Given: python with rich output. */
+  readonly runPython?: RunPython;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export type RunCode = (request: CodeRequest) => Promise<RichResult>;
+
+/** Bytes of one argument that the kernel takes are 128 Ki. */
+const longestArgument = 100_000;
+
+/** A second step of one run: it has the time that the first left, and its result counts the first's time. */
+async function then(
+  first: RunResult,
+  request: Pick<CodeRequest, "timeoutMs">,
+  next: (timeoutMs: number) => Promise<RunResult>,
+) {
+  if (first.exitCode !== 0) return first;
+  const second = await next(Math.max(1, request.timeoutMs - first.durationMs));
+  return { ...second, durationMs: first.durationMs + second.durationMs };
+}
+
+function typescript({ run, programs }: LanguageOptions): RunCode {
+  return async ({ code, ...request }) => {
+    const args = ["--loader=ts", "--platform=node", "--target=node20", "--log-level=error", "--sourcefile=main.ts"];
+    // Descriptor 4 and not stdout: compiled code may be longer than the output that is kept.
+    const command = 'exec "$@" >&4';
+    const compiled = await run({
+      ...request,
+      file: "/bin/sh",
+      args: ["-c", command, "sh", programs.esbuild, ...args],
+      stdin: code,
+      reportLimit: 64 * 1024 * 1024,
+    });
+    return then(compiled, request, (timeoutMs) =>
+      run({ ...request, timeoutMs, args: ["-"], stdin: compiled.report?.toString("utf8") ?? "" }),
+    );
+  };
+}
+
+/** Built first and run then, because `go run` hides the program's exit code. Its directory is the agent's, so that user code cannot swap the source. */
+function go({ run, uid, gid }: LanguageOptions): RunCode {
+  return async ({ code, ...request }) => {
+    const directory = await mkdtemp("/tmp/bulkhead-go-");
+    try {
+      const work = `${directory}/work`;
+      await mkdir(work, { mode: 0o700 });
+      await writeFile(`${directory}/main.go`, code, { mode: 0o644 });
+      await chmod(directory, 0o755);
+      if (uid !== undefined && gid !== undefined) await chown(work, uid, gid);
+      const env = { GOCACHE: "/tmp/.cache/go-build", GOFLAGS: "-buildvcs=false", GOTMPDIR: work, ...request.env };
+      const built = await run({ ...request, env, args: ["build", "-o", `${work}/main`, `${directory}/main.go`] });
+      return await then(built, request, (timeoutMs) =>
+        run({ ...request, env, timeoutMs, file: `${work}/main`, args: [] }),
+      );
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  };
+}
+
+/** How each language runs a program. Code goes in by a descriptor, so that no file is left behind. */
+export function makeLanguages(options: LanguageOptions): Readonly<Record<Language, RunCode>> {
+  const { run, runPython } = options;
+  return {
+    python: (request) =>
+      runPython === undefined ? run({ ...request, args: ["-c", pythonLoader] }) : runPython(request),
+    javascript: ({ code, ...request }) => run({ ...request, args: ["-"], stdin: code }),
+    typescript: typescript(options),
+    bash: ({ code, ...request }) =>
+      Buffer.byteLength(code) < longestArgument
+        ? run({ ...request, args: ["-c", code] })
+        : run({ ...request, args: ["-c", 'eval "$(cat <&3)" 3<&-'], code }),
+    go: go(options),
+  };
+}

@@ -1,0 +1,43 @@
+import { writeSync } from "node:fs";
+import { agentExitCodes } from "#contracts/agent-constants.ts";
+import { makeJsonLogger } from "#telemetry/json-logger.ts";
+import { makeAgent } from "./agent.ts";
+import { systemClock } from "./clock.ts";
+import { readSettings } from "./environment.ts";
+import { startRelay } from "./relay.ts";
+
+const settings = readSettings(process.env);
+const logger = makeJsonLogger({
+  level: "info",
+  now: () => Date.now(),
+  write(line) {
+    try {
+      writeSync(2, `${line}\n`);
+    } catch {
+      // Nobody reads the log any more; the work goes on.
+    }
+  },
+}).child({ service: "agent", instance_id: settings.BULKHEAD_INSTANCE_ID });
+
+process.on("uncaughtException", (error) => logger.error("uncaught exception", { error }));
+process.on("unhandledRejection", (error) => logger.error("unhandled rejection", { error }));
+
+const server = makeAgent({
+  settings,
+  logger,
+  clock: systemClock,
+  end(cause) {
+    logger.info("deadline passed", { cause });
+    process.exit(agentExitCodes[cause]);
+  },
+});
+server.on("error", (error) => {
+  logger.error("cannot listen", { error });
+  process.exit(1);
+});
+server.on("listening", () => {
+  const { BULKHEAD_EGRESS_SOCKET: socket, BULKHEAD_EGRESS_PORT: port } = settings;
+  if (socket !== undefined) startRelay(port, socket, logger);
+});
+if (settings.BULKHEAD_AGENT_FD === undefined) server.listen(settings.BULKHEAD_AGENT_PORT);
+else server.listen({ fd: settings.BULKHEAD_AGENT_FD });

@@ -1,0 +1,215 @@
+import { join } from "node:path";
+import { makeSocketDocumentClient } from "#aws/clients.ts";
+import { ensureTable, makeDynamoStores, type Stores } from "#aws/stores.ts";
+import { makeEvents } from "#core/events.ts";
+import { makePlatform, type Platform } from "#core/platform.ts";
+import { makeTokenVerifier } from "#core/tokens.ts";
+import { type FileDecisionLog, makeFileDecisionLog } from "#egress/file-log.ts";
+import { makePublicOnlyPolicy } from "#egress/policy.ts";
+import { makeEgressProxy } from "#egress/proxy.ts";
+import { systemHostAddresses, systemResolver } from "#egress/system-resolver.ts";
+import { makeGateway } from "#gateway/gateway.ts";
+import { makeControlApp } from "#http/app.ts";
+import { nodeSourceIp } from "#http/node-source-ip.ts";
+import type { Logger } from "#telemetry/logger.ts";
+import type { Assets } from "./assets.ts";
+import { makeAgentBridge } from "./bridge.ts";
+import { defaultComputeLimits } from "./compute/capacity.ts";
+import { makeLocalCompute } from "./compute/local-compute.ts";
+import { chooseRunDir } from "./compute/run-dir.ts";
+import type { LocalCompute } from "./compute/types.ts";
+import type { LocalConfig } from "./config.ts";
+import { type LocalDatabase, openDatabase } from "./database/database.ts";
+import { ensureDevelopmentKey } from "./development-key.ts";
+import type { Home } from "./home.ts";
+import { type LiveSandboxes, trackLiveSandboxes } from "./live-sandboxes.ts";
+import type { HostFacts } from "./probe/facts.ts";
+import type { Progress } from "./progress.ts";
+import { pathAddresses } from "./public-addresses.ts";
+import { type Doors, makeControlServer, openDoors } from "./servers.ts";
+import { systemClock as clock } from "./system-clock.ts";
+import { makeTemplateShelf, type TemplateShelf } from "./template-shelf.ts";
+import { makeLocalTokenSigner } from "./token-signer.ts";
+
+export interface StartDeps {
+  readonly config: LocalConfig;
+  readonly home: Home;
+  readonly host: HostFacts;
+  readonly assets: Assets;
+  readonly xdgRuntimeDir: string | undefined;
+  readonly logger: Logger;
+  readonly progress: Progress;
+}
+
+export interface RunningPlatform {
+  readonly controlUrl: string;
+  readonly gatewayUrl: string;
+  /** Ends every sandbox and closes everything. @returns how many sandboxes were ended */
+  stop(): Promise<number>;
+}
+
+const table = "bulkhead";
+const organizationId = 1;
+
+/** Everything of the platform on this machine, in the order it is needed. When it throws, what was opened is closed again. */
+export async function startLocalPlatform(deps: StartDeps): Promise<RunningPlatform> {
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    return await assemble(deps, undo);
+  } catch (thrown) {
+    for (const step of undo.reverse()) {
+      await step().catch((error: unknown) => deps.logger.error("start not fully undone", { error }));
+    }
+    throw thrown;
+  }
+}
+
+async function assemble(deps: StartDeps, undo: (() => Promise<unknown>)[]): Promise<RunningPlatform> {
+  const { config, home, logger, progress } = deps;
+  const database = await openDatabase(home.databaseDir, deps.assets.databaseWorker);
+  undo.push(() => database.close());
+  const stores = await openStores(database, logger);
+  const decisions = makeFileDecisionLog({ path: join(home.logsDir, "egress.jsonl"), logger });
+  undo.push(() => decisions.close());
+  const shelf = makeTemplateShelf({ store: stores.templates, home: home.root, clock, logger, progress });
+  // Compute needs to know who owns an instance, which the platform built on compute tells.
+  const live: { current: LiveSandboxes | null } = { current: null };
+  const compute = makeCompute(deps, shelf, decisions, (instanceId) => live.current?.identify(instanceId));
+  const tokens = makeLocalTokenSigner({ keyFile: home.signingKeyFile, clock });
+  const events = makeEvents();
+  const platform = makePlatform(platformConfig(config), {
+    ...stores,
+    compute,
+    agent: makeAgentBridge({ clock, logger }),
+    signer: tokens.signer,
+    events,
+    clock,
+    logger,
+  });
+  const sandboxes = trackLiveSandboxes(events, platform.sandboxes);
+  live.current = sandboxes;
+  compute.onExit((exit) => {
+    platform.instanceExited(exit).catch((error: unknown) => logger.error("end of an instance not recorded", { error }));
+  });
+  undo.push(() => compute.closeAll());
+  await recover(platform, compute, progress);
+  await shelf.open({ codeInterpreter: config.codeInterpreter, onReady: () => platform.refill() });
+  const gateway = makeGateway({
+    directory: sandboxes,
+    tokens: makeTokenVerifier(tokens.publicKey, () => clock.now()),
+    keys: platform.keys,
+    activity: platform.sandboxes,
+    clock,
+    logger,
+  });
+  events.subscribe((event) => gateway.forget(event.type === "sandbox.ended" ? event.sandboxId : event.record.id));
+  const addresses = { current: pathAddresses(config.gatewayUrl ?? `http://${config.host}:${config.gatewayPort}`) };
+  const app = makeControlApp({
+    platform,
+    logger,
+    clock,
+    config: {
+      organizationId,
+      publicHost: (id) => addresses.current.publicHost(id),
+      previewUrl: (id) => addresses.current.previewUrl(id),
+      sourceIp: nodeSourceIp,
+    },
+  });
+  const doors = await openDoors(config, makeControlServer(app), gateway);
+  undo.push(() => doors.close());
+  const gatewayUrl = config.gatewayUrl ?? `http://${config.host}:${doors.gatewayPort}`;
+  addresses.current = pathAddresses(gatewayUrl);
+  await ensureDevelopmentKey(home, platform.keys);
+  platform.start();
+  return {
+    controlUrl: `http://${config.host}:${doors.controlPort}`,
+    gatewayUrl,
+    stop: () => stop({ platform, compute, doors, shelf, decisions, database }),
+  };
+}
+
+async function openStores(database: LocalDatabase, logger: Logger): Promise<Stores> {
+  const client = makeSocketDocumentClient(database.socketPath);
+  await ensureTable(client, table, clock);
+  return makeDynamoStores({ client, table, clock, logger });
+}
+
+function makeCompute(
+  deps: StartDeps,
+  shelf: TemplateShelf,
+  decisions: FileDecisionLog,
+  identify: LiveSandboxes["identify"],
+): LocalCompute {
+  const { config, host, home, logger } = deps;
+  const egress = makeEgressProxy({
+    resolver: systemResolver,
+    policy: makePublicOnlyPolicy({ hostAddresses: systemHostAddresses, allowAddresses: config.egressAllow }),
+    decisions,
+    clock,
+    logger,
+  });
+  return makeLocalCompute({
+    host,
+    runDir: chooseRunDir({ root: host.root, uid: host.uid, dataDir: home.root, xdgRuntimeDir: deps.xdgRuntimeDir }),
+    dataDir: home.root,
+    agentBundle: deps.assets.agentBundle,
+    pythonTools: deps.assets.pythonTools,
+    nodeBinary: process.execPath,
+    esbuildBinary: deps.assets.esbuildBinary,
+    templates: (name) => shelf.prepared(name),
+    openEgress: (instanceId, socketPath) => egress.listen(socketPath, instanceId, () => identify(instanceId)),
+    allowUnenforced: config.allowUnenforced,
+    limits: { ...defaultComputeLimits, maxInstances: config.maxSandboxes },
+    clock,
+    logger,
+  });
+}
+
+/** What a run that was killed left: processes and mounts first, then its records. */
+async function recover(platform: Platform, compute: LocalCompute, progress: Progress): Promise<void> {
+  const left = await compute.start();
+  const ended = await platform.recover();
+  const things = left.processes + left.mounts + left.cgroups + left.directories + left.images;
+  if (ended + things > 0) {
+    progress.done(
+      `cleaned up after a run that was cut off: ${ended} sandboxes, ${things} processes, mounts, groups and files`,
+    );
+  }
+}
+
+interface Running {
+  readonly platform: Platform;
+  readonly compute: LocalCompute;
+  readonly doors: Doors;
+  readonly shelf: TemplateShelf;
+  readonly decisions: FileDecisionLog;
+  readonly database: LocalDatabase;
+}
+
+async function stop(running: Running): Promise<number> {
+  await running.shelf.close();
+  const ended = await running.platform.drain();
+  await running.doors.close();
+  await running.compute.closeAll();
+  await running.decisions.close();
+  await running.database.close();
+  return ended;
+}
+
+function platformConfig(config: LocalConfig): Parameters<typeof makePlatform>[0] {
+  return {
+    region: "local",
+    idleTimeoutSeconds: config.idleTimeoutSeconds,
+    maxLifetimeSeconds: config.maxLifetimeSeconds,
+    createWaitMs: config.createWaitSeconds * 1000,
+    quotaPerProject: config.maxSandboxes,
+    pool: config.codeInterpreter ? config.pool : omit(config.pool, "code-interpreter"),
+    refillConcurrency: 2,
+    sweepEveryMs: config.sweepSeconds * 1000,
+    tombstoneSeconds: 86_400,
+  };
+}
+
+function omit(sizes: Readonly<Record<string, number>>, name: string): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(sizes).filter(([key]) => key !== name));
+}

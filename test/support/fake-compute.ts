@@ -1,0 +1,87 @@
+import type { Enforcement } from "#contracts/domain.ts";
+import { BulkheadError } from "#contracts/errors.ts";
+import type { Endpoint } from "#core/model.ts";
+import type { Clock, Compute, InstanceExit, InstanceTruth, LaunchRequest } from "#core/ports.ts";
+
+export const fakeEnforcement: Enforcement = {
+  cpu: "fake",
+  memory: "fake",
+  pids: "fake",
+  disk: "fake",
+  network: "fake",
+  identity: "fake",
+  syscalls: "fake",
+};
+
+export interface FakeCompute extends Compute {
+  /** How many instances fit; more are refused with CAPACITY_EXHAUSTED. */
+  capacity: number;
+  /** How long a launch and a stop take. */
+  latencyMs: number;
+  /** Requests of what exists now, by instance id. */
+  readonly existing: ReadonlyMap<string, LaunchRequest>;
+  /** Every launch that made something, in order. */
+  readonly launches: readonly string[];
+  onExit(listener: (exit: InstanceExit) => void): () => void;
+  /** The instance ends by itself, and says so. */
+  exit(instanceId: string, cause: InstanceExit["cause"], message?: string): void;
+  /** The instance is gone and nobody was told. */
+  vanish(instanceId: string): void;
+  /** Something that no record knows. */
+  stray(instanceId: string, request: LaunchRequest): void;
+}
+
+export function endpointOf(instanceId: string): Endpoint {
+  return { kind: "unix", path: `/fake/${instanceId}` };
+}
+
+/** Instances that exist only as entries of a map. Wrap it in `withFaults` to let calls fail. */
+export function makeFakeCompute(clock: Clock): FakeCompute {
+  const existing = new Map<string, LaunchRequest>();
+  const launches: string[] = [];
+  const listeners = new Set<(exit: InstanceExit) => void>();
+  const truth = (instanceId: string): InstanceTruth => ({
+    instanceId,
+    providerId: `fake-${instanceId}`,
+    state: "running",
+    endpoint: endpointOf(instanceId),
+  });
+  const compute: FakeCompute = {
+    capacity: Number.POSITIVE_INFINITY,
+    latencyMs: 0,
+    existing,
+    launches,
+    async launch(request) {
+      if (!existing.has(request.instanceId)) {
+        if (existing.size >= compute.capacity) {
+          throw new BulkheadError("CAPACITY_EXHAUSTED", "No room for another instance. Try again when one has ended.");
+        }
+        existing.set(request.instanceId, request);
+        launches.push(request.instanceId);
+      }
+      if (compute.latencyMs > 0) await clock.sleep(compute.latencyMs);
+      return {
+        providerId: `fake-${request.instanceId}`,
+        endpoint: endpointOf(request.instanceId),
+        enforced: fakeEnforcement,
+      };
+    },
+    describe: async (instanceId) => (existing.has(instanceId) ? truth(instanceId) : undefined),
+    async stop(instanceId) {
+      if (compute.latencyMs > 0) await clock.sleep(compute.latencyMs);
+      existing.delete(instanceId);
+    },
+    list: async () => [...existing.keys()].map(truth),
+    onExit(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    exit(instanceId, cause, message = "exit code 1") {
+      if (!existing.delete(instanceId)) return;
+      for (const listener of listeners) listener({ instanceId, cause, message });
+    },
+    vanish: (instanceId) => void existing.delete(instanceId),
+    stray: (instanceId, request) => void existing.set(instanceId, request),
+  };
+  return compute;
+}

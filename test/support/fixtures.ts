@@ -1,0 +1,112 @@
+import type { Enforcement } from "#contracts/domain.ts";
+import type {
+  ApiKeyRecord,
+  InstanceRecord,
+  Principal,
+  RequestContext,
+  SandboxRecord,
+  TemplateRecord,
+} from "#core/model.ts";
+
+export const startOfTime = 1_800_000_000_000;
+
+export const someEnforcement: Enforcement = {
+  cpu: "fake",
+  memory: "fake",
+  pids: "fake",
+  disk: "fake",
+  network: "fake",
+  identity: "fake",
+  syscalls: "fake",
+};
+
+export const aPrincipal: Principal = { projectId: "p1", keyId: "keyid0000001", scopes: ["admin"] };
+
+export const aContext: RequestContext = { requestId: "req_test", sourceIp: "127.0.0.1", userAgent: "test" };
+
+export function aTemplate(changes: Partial<TemplateRecord> = {}): TemplateRecord {
+  return {
+    id: "1",
+    name: "base",
+    displayName: "Base",
+    description: "for tests",
+    category: "development",
+    language: "multi",
+    status: "active",
+    problem: null,
+    resources: { vcpu: 1, memory_mb: 512, disk_mb: 1024 },
+    features: [],
+    tags: [],
+    idleTimeoutSeconds: null,
+    maxLifetimeSeconds: null,
+    createdAt: startOfTime,
+    updatedAt: startOfTime,
+    ...changes,
+  };
+}
+
+export function aSandbox(changes: Partial<SandboxRecord> = {}): SandboxRecord {
+  return {
+    id: "1800000000abcdefghij",
+    projectId: "p1",
+    createdByKeyId: "keyid0000001",
+    templateName: "base",
+    templateId: "1",
+    region: "local",
+    status: "running",
+    statusDeadlineAt: null,
+    instanceId: "i0123456789abcdef",
+    resources: { vcpu: 1, memory_mb: 512, disk_mb: 1024 },
+    enforced: someEnforcement,
+    internetAccess: true,
+    deadlines: {
+      timeoutSeconds: null,
+      timeoutAt: null,
+      idleTimeoutSeconds: 3600,
+      maxLifetimeSeconds: 86_400,
+      lifetimeAt: startOfTime + 86_400_000,
+    },
+    createdAt: startOfTime,
+    startedAt: startOfTime,
+    lastActivityAt: startOfTime,
+    endedAt: null,
+    endReason: null,
+    tokenGeneration: 1,
+    version: 1,
+    expiresAtSeconds: null,
+    ...changes,
+  };
+}
+
+export function anInstance(changes: Partial<InstanceRecord> = {}): InstanceRecord {
+  return {
+    id: "i0123456789abcdef",
+    templateName: "base",
+    state: "warm",
+    stateDeadlineAt: null,
+    sandboxId: null,
+    providerId: "fake-1",
+    endpoint: { kind: "unix", path: "/x" },
+    resources: { vcpu: 1, memory_mb: 512, disk_mb: 1024 },
+    enforced: someEnforcement,
+    createdAt: startOfTime,
+    version: 1,
+    expiresAtSeconds: null,
+    ...changes,
+  };
+}
+
+export function aKey(changes: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
+  return {
+    id: "keyid0000001",
+    hash: "h",
+    name: "test",
+    projectId: "p1",
+    scopes: ["manage"],
+    createdAt: startOfTime,
+    expiresAt: null,
+    revokedAt: null,
+    lastUsedAt: null,
+    ...changes,
+  };
+}

@@ -1,0 +1,92 @@
+import type { ApiKeyRecord, AuditEvent, InstanceRecord, TemplateRecord } from "#core/model.ts";
+import type { AuditLog, Clock, InstanceStore, KeyStore, SandboxStore, TemplateStore } from "#core/ports.ts";
+import { makeMemorySandboxStore } from "./memory-sandbox-store.ts";
+import { makeMemoryTable } from "./memory-table.ts";
+
+/** The store ports in memory. They pass the same suites (test/contract) as the DynamoDB adapters. */
+export interface MemoryStores {
+  readonly sandboxes: SandboxStore;
+  readonly instances: InstanceStore;
+  readonly templates: TemplateStore;
+  readonly keys: KeyStore;
+  readonly audit: AuditLog & { readonly events: readonly AuditEvent[] };
+}
+
+export function makeMemoryStores(clock: Clock): MemoryStores {
+  return {
+    sandboxes: makeMemorySandboxStore(clock),
+    instances: makeInstances(clock),
+    templates: makeTemplates(clock),
+    keys: makeKeys(clock),
+    audit: makeAudit(),
+  };
+}
+
+function makeInstances(clock: Clock): InstanceStore {
+  const records = makeMemoryTable<InstanceRecord>(clock);
+  return {
+    insert: async (record) => records.insert(record.id, record),
+    replace: async (record) => records.replace(record.id, record),
+    get: async (id) => records.get(id),
+    listWarm: async (templateName, limit) =>
+      records
+        .all()
+        .filter((record) => record.state === "warm" && record.templateName === templateName)
+        .sort((a, b) => a.createdAt - b.createdAt)
+        .slice(0, limit)
+        .map((record) => record.id),
+    async claim(id, sandboxId) {
+      const record = records.get(id);
+      if (record?.state !== "warm" || record.sandboxId !== null) return null;
+      const claimed: InstanceRecord = { ...record, state: "claimed", sandboxId, version: record.version + 1 };
+      records.put(id, claimed);
+      return claimed;
+    },
+    async *listAll() {
+      yield* records.all();
+    },
+    remove: async (id) => records.remove(id),
+  };
+}
+
+function makeTemplates(clock: Clock): TemplateStore {
+  const records = makeMemoryTable<TemplateRecord>(clock);
+  return {
+    put: async (record) => records.put(record.name, record),
+    get: async (nameOrId) => records.all().find((record) => record.name === nameOrId || record.id === nameOrId),
+    list: async () => records.all(),
+  };
+}
+
+function makeKeys(clock: Clock): KeyStore {
+  const records = makeMemoryTable<Omit<ApiKeyRecord, "never">>(clock);
+  return {
+    insert: async (record) => records.insert(record.id, record),
+    get: async (id) => records.get(id),
+    list: async (projectId) => records.all().filter((record) => record.projectId === projectId),
+    async revoke(id, at) {
+      const record = records.get(id);
+      if (record?.revokedAt !== null) return "lost";
+      records.put(id, { ...record, revokedAt: at });
+      return "written";
+    },
+    async markUsed(id, at) {
+      const record = records.get(id);
+      if (record !== undefined) records.put(id, { ...record, lastUsedAt: at });
+    },
+  };
+}
+
+function makeAudit(): MemoryStores["audit"] {
+  const events: AuditEvent[] = [];
+  return {
+    events,
+    append: async (event) => void events.push(structuredClone(event)),
+    async list(projectId, limit, cursor) {
+      const matching = events.filter((event) => event.projectId === projectId).reverse();
+      const from = cursor === null ? 0 : Number(cursor);
+      const items = matching.slice(from, from + limit);
+      return { items, nextCursor: from + items.length < matching.length ? String(from + items.length) : null };
+    },
+  };
+}
