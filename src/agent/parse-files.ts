@@ -32,16 +32,12 @@ function contentOf(value: unknown): FileWriteRequest["content"] {
   return { type, data: bytes };
 }
 
-/** Octal text as clients send it, or a number whose decimal digits are read as octal. */
+/** Octal text, never a number: 420 could be meant either way. Three or four digits without a prefix come out. */
 function modeOf(value: unknown): string {
-  const octal = invalid("mode", 'is octal, such as "0644"');
-  if (value === undefined || value === null) return "0644";
-  if (typeof value === "number") {
-    if (!Number.isInteger(value) || value < 0 || value > 7777) throw octal;
-    return String(value);
-  }
-  if (typeof value !== "string" || !/^(0o)?[0-7]{1,4}$/.test(value)) throw octal;
-  return value.replace(/^0o/, "");
+  const mode = value ?? "0644";
+  if (typeof mode !== "string" || !/^(0o)?[0-7]{3,4}$/.test(mode))
+    throw invalid("mode", 'must be octal text, such as "0644"');
+  return mode.replace(/^0o/, "");
 }
 
 const encodings = ["base64", "utf-8", "utf8", "text"] as const;

@@ -87,13 +87,18 @@ export function parseLease(body: unknown): Lease {
   };
 }
 
-/** The control plane has checked `env` already; names and sizes are checked again all the same. */
+/** The control plane has checked names and sizes of `env` already. */
+function checkedEnvOf(value: unknown): Record<string, string> {
+  const fields = fieldsOf(value, "env");
+  return Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, textOf(text, `env.${name}`)]));
+}
+
 export function parseActivate(body: unknown): ActivateRequest {
   const fields = fieldsOf(body, "body");
   const resources = fieldsOf(required(fields, "resources"), "resources");
   return {
     sandbox_id: textOf(required(fields, "sandbox_id"), "sandbox_id"),
-    env: envOf(required(fields, "env"), "env"),
+    env: checkedEnvOf(required(fields, "env")),
     lease: parseLease(required(fields, "lease")),
     internet_access: booleanOf(required(fields, "internet_access"), "internet_access"),
     resources: {

@@ -38,11 +38,14 @@ async function connectToPort(port: number): Promise<Socket> {
 
 const hopByHop = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", portHeader]);
 
-function endToEnd(raw: readonly string[]): string[] {
-  return raw.flatMap((name, index) => {
-    const value = raw[index + 1];
-    return index % 2 === 0 && value !== undefined && !hopByHop.has(name.toLowerCase()) ? [name, value] : [];
-  });
+/** One by one: writeHead would keep only the last of several cookies. */
+function copyHeaders(raw: readonly string[], res: ServerResponse): void {
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const [name, value] = [raw[index], raw[index + 1]];
+    if (name === undefined || value === undefined || hopByHop.has(name.toLowerCase())) continue;
+    if (name.toLowerCase() === "x-request-id") res.removeHeader(name);
+    res.appendHeader(name, value);
+  }
 }
 
 function requestHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
@@ -63,7 +66,8 @@ export async function proxyRequest(request: AgentRequest, portText: string): Pro
       setHost: false,
     });
     upstream.on("response", (answer) => {
-      res.writeHead(answer.statusCode ?? 502, endToEnd(answer.rawHeaders));
+      copyHeaders(answer.rawHeaders, res);
+      res.writeHead(answer.statusCode ?? 502);
       answer.pipe(res);
       answer.on("error", reject);
       answer.on("end", resolve);

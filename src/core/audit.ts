@@ -18,7 +18,15 @@ export interface Audit {
   /** Stores what happened; failing to store it fails the operation. */
   allowed(operation: AuditedOperation): Promise<void>;
   /** Runs `work` and records how it came out: allowed, refused (the caller's fault) or failed (ours). */
-  around<T>(operation: AuditedOperation, work: () => Promise<T>): Promise<T>;
+  around<T>(operation: AuditedOperation, work: () => Promise<T>, made?: Made<T>): Promise<T>;
+}
+
+/** For work that makes something. */
+export interface Made<T> {
+  /** Its id, which becomes the event's target. */
+  readonly target: (result: T) => string;
+  /** Runs when what was made cannot be recorded: nothing may exist off the record. */
+  readonly takeBack: (result: T) => Promise<unknown>;
 }
 
 export function operationOf(
@@ -49,10 +57,16 @@ export function makeAudit(log: AuditLog, clock: Clock, logger: Logger): Audit {
   });
   return {
     allowed: (operation) => log.append(event(operation, "allowed", {})),
-    async around(operation, work) {
+    async around(operation, work, made) {
       try {
         const result = await work();
-        await log.append(event(operation, "allowed", {}));
+        const target = made === undefined ? operation.target : made.target(result);
+        try {
+          await log.append(event({ ...operation, target }, "allowed", {}));
+        } catch (unwritten) {
+          await made?.takeBack(result);
+          throw unwritten;
+        }
         return result;
       } catch (thrown) {
         const error = thrown instanceof BulkheadError ? thrown : null;

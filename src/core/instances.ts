@@ -7,6 +7,8 @@ import type { AgentPort, Clock, Compute, InstanceStore } from "./ports.ts";
 /** How long an instance may take from launch to its agent's first answer. */
 const startDeadlineMs = 60_000;
 const agentAnswerMs = 15_000;
+/** After this a stop that was begun is begun again. */
+const stopDeadlineMs = 30_000;
 
 export interface InstanceDeps {
   readonly compute: Compute;
@@ -24,6 +26,8 @@ export interface Instances {
   start(template: TemplateRecord, sandboxId: string | null): Promise<InstanceRecord>;
   /** Ends an instance: whatever exists of it, and then its record. Safe to repeat. */
   end(instanceId: string): Promise<void>;
+  /** As `end`, unless the record has changed since it was read, e.g. because the instance was claimed. @returns whether it was ended */
+  retire(record: InstanceRecord): Promise<boolean>;
 }
 
 export function makeInstances(deps: InstanceDeps): Instances {
@@ -95,5 +99,16 @@ export function makeInstances(deps: InstanceDeps): Instances {
       }
     },
     end,
+    async retire(record) {
+      const stopping: InstanceRecord = {
+        ...record,
+        state: "stopping",
+        stateDeadlineAt: clock.now() + stopDeadlineMs,
+        version: record.version + 1,
+      };
+      if ((await instances.replace(stopping)) === "lost") return false;
+      await end(record.id);
+      return true;
+    },
   };
 }

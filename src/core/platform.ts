@@ -1,6 +1,7 @@
 import { makeAudit } from "./audit.ts";
 import type { PlatformConfig } from "./config.ts";
 import type { CoreDeps, PlatformPorts } from "./deps.ts";
+import { each } from "./each.ts";
 import { makeEnder } from "./end.ts";
 import { makeInstances } from "./instances.ts";
 import { type KeyService, makeKeyService } from "./keys.ts";
@@ -8,6 +9,12 @@ import { makeWarmPool } from "./pool.ts";
 import type { InstanceExit, TemplateStore } from "./ports.ts";
 import { makeSandboxService, type SandboxService } from "./sandboxes.ts";
 import { makeSweeper, type Sweeper } from "./sweeper.ts";
+import { within } from "./within.ts";
+
+/** Sandboxes and instances ended at the same time. */
+const endWidth = 16;
+/** How long a drain waits for creates that are at work. */
+const settleMs = 15_000;
 
 /** The control plane without its wires. */
 export interface Platform {
@@ -39,13 +46,14 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
     sizes: config.pool,
     refillConcurrency: config.refillConcurrency,
   });
-  const deps: CoreDeps = { config, ports, audit, instances, pool };
+  const deps: CoreDeps = { config, ports, audit, instances, pool, recount: new Set() };
   const ender = makeEnder(deps);
   const sandboxes = makeSandboxService(deps, ender);
   const sweeper = makeSweeper(deps, ender);
   let stopped = false;
 
   function sweepLater(): void {
+    if (stopped) return;
     ports.clock.after(config.sweepEveryMs, () => {
       if (stopped) return;
       sweeper
@@ -55,24 +63,29 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
     });
   }
 
-  /** Everything that lives ends as `host_retired`; instances that belong to nobody go as well. */
+  /** Everything that lives ends as `host_retired`; instances that belong to nobody, or that no record knows, go as well. */
   async function endAll(): Promise<number> {
     let ended = 0;
     const failures: unknown[] = [];
-    const attempt = async (work: () => Promise<unknown>) => {
-      try {
-        await work();
-      } catch (error) {
-        failures.push(error);
-      }
-    };
-    for (const record of await collect(ports.sandboxes.listLive())) {
-      await attempt(async () => {
-        await ender.end(record.id, "host_retired");
-        ended += 1;
+    const endEach = async (ids: readonly string[], end: (id: string) => Promise<unknown>) =>
+      each(ids, endWidth, async (id) => {
+        try {
+          await end(id);
+        } catch (error) {
+          failures.push(error);
+        }
       });
-    }
-    for (const record of await collect(ports.instances.listAll())) await attempt(() => instances.end(record.id));
+    await endEach(await idsOf(ports.sandboxes.listLive()), async (id) => {
+      await ender.end(id, "host_retired");
+      ended += 1;
+    });
+    // A create at work finds its sandbox ended and takes its instance away by itself.
+    await within(ports.clock, sandboxes.settled(), settleMs);
+    await endEach(await idsOf(ports.instances.listAll()), (id) => instances.end(id));
+    await endEach(
+      (await ports.compute.list()).map((one) => one.instanceId),
+      (id) => ports.compute.stop(id),
+    );
     if (failures.length > 0)
       throw new AggregateError(failures, `${failures.length} of the platform's things could not be ended`);
     return ended;
@@ -96,9 +109,14 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
         cause: exit.cause,
         detail: exit.message,
       });
-      if (record?.sandboxId != null) await ender.end(record.sandboxId, exit.cause);
+      if (record === undefined) return;
+      const { sandboxId } = record;
+      if (sandboxId !== null && !sandboxes.instanceDied(sandboxId, record.id)) {
+        // A sandbox that went on with another instance is not concerned.
+        await ender.end(sandboxId, (sandbox) => (sandbox.instanceId === record.id ? exit.cause : null), "agent");
+      }
       // Also when a sandbox was ended: repeating it is harmless, and a warm one has no sandbox that would do it.
-      if (record !== undefined) await instances.end(record.id);
+      await instances.end(record.id);
       pool.refill();
     },
     async drain() {
@@ -110,8 +128,8 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
   };
 }
 
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
+async function idsOf(items: AsyncIterable<{ readonly id: string }>): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for await (const item of items) ids.push(item.id);
+  return ids;
 }

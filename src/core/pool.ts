@@ -80,7 +80,8 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
   async function fillTemplate(name: string, size: number): Promise<void> {
     const template = await deps.templates.get(name);
     if (template?.status !== "active") return;
-    const warm = await store.listWarm(name, size);
+    // More than asked for: an index that lags still shows some that were taken.
+    const warm = await store.listWarm(name, size * 2);
     let missing = size - warm.filter((id) => !taken.has(id)).length;
     const worker = async () => {
       while (missing > 0 && !isClosed()) {
@@ -91,7 +92,9 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
         candidates.set(name, [...(candidates.get(name) ?? []), instance.id]);
       }
     };
-    await Promise.all(Array.from({ length: deps.refillConcurrency }, worker));
+    // Each worker is waited for, also when another failed: `close` promises that nothing is being started any more.
+    const done = await Promise.allSettled(Array.from({ length: deps.refillConcurrency }, worker));
+    for (const one of done) if (one.status === "rejected") throw one.reason;
   }
 
   async function fillAll(): Promise<void> {

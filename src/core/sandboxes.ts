@@ -1,16 +1,18 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import { makeSandboxId } from "#contracts/ids.ts";
-import { toRfc3339 } from "#contracts/time.ts";
 import { requireScope } from "./access.ts";
 import { operationOf } from "./audit.ts";
 import { type CreateInput, makeCreator } from "./create.ts";
-import { expiresAt, leaseOf, withTimeout } from "./deadlines.ts";
+import { createOnce } from "./create-once.ts";
+import { leaseOf, withTimeout } from "./deadlines.ts";
 import type { CoreDeps } from "./deps.ts";
 import type { Ender } from "./end.ts";
+import { findLiveSandbox, findSandbox } from "./find.ts";
 import { isOver } from "./lifecycle.ts";
 import type { Endpoint, Principal, RequestContext, SandboxRecord } from "./model.ts";
 import type { Page, SandboxQuery } from "./ports.ts";
 import { makeUndelivered } from "./undelivered.ts";
+import { within } from "./within.ts";
 
 export type { CreateInput } from "./create.ts";
 
@@ -56,11 +58,16 @@ export interface SandboxService {
   /** Activity seen by the gateway. */
   touch(id: string): Promise<void>;
   resolve(id: string): Promise<Resolved | undefined>;
+  /** True when a create at work here was to use the instance, and deals with its death by itself. */
+  instanceDied(sandboxId: string, instanceId: string): boolean;
   /** Creates are refused from now on. */
   refuseCreates(): void;
+  /** Resolves when no create is at work any more. */
+  settled(): Promise<void>;
 }
 
-const idempotencySeconds = 86_400;
+/** A kill answers by then, whether or not the instance is gone already. */
+const killWaitMs = 10_000;
 /** Clients refresh a token that has less than an hour left (contract rule 5). */
 const tokenMinimumMs = 2 * 3_600_000;
 
@@ -70,19 +77,6 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
   const creator = makeCreator(deps, ender);
   const undelivered = makeUndelivered<SandboxRecord>(clock);
   let refusing = false;
-
-  async function find(principal: Principal, id: string): Promise<SandboxRecord> {
-    const record = await sandboxes.get(id);
-    if (record?.projectId !== principal.projectId)
-      throw new BulkheadError("SANDBOX_NOT_FOUND", `Sandbox ${id} not found`);
-    return record;
-  }
-
-  async function findLive(principal: Principal, id: string): Promise<SandboxRecord> {
-    const record = await find(principal, id);
-    if (isOver(record.status)) throw sandboxEnded(record);
-    return record;
-  }
 
   async function issue(record: SandboxRecord): Promise<IssuedToken> {
     const until = Math.max(record.deadlines.lifetimeAt, clock.now() + tokenMinimumMs);
@@ -94,66 +88,29 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
     return { token, expiresAt: until };
   }
 
-  /** The first create with this key makes the sandbox; every other one waits for it and gets the same. */
-  async function createOnce(
-    principal: Principal,
-    input: CreateInput,
-    context: CreateContext,
-    key: string,
-  ): Promise<SandboxRecord> {
-    const sandboxId = makeSandboxId(clock);
-    const claim = {
-      projectId: principal.projectId,
-      key,
-      bodyHash: context.bodyHash,
-      sandboxId,
-      expiresAtSeconds: Math.floor(clock.now() / 1000) + idempotencySeconds,
-    };
-    const { existing } = await sandboxes.claimIdempotency(claim);
-    if (existing !== null) return repeatOf(principal, existing.sandboxId, existing.bodyHash === context.bodyHash);
-    try {
-      return await creator.create(principal, input, sandboxId);
-    } catch (thrown) {
-      await sandboxes.releaseIdempotency(principal.projectId, key);
-      throw thrown;
-    }
-  }
-
-  async function repeatOf(principal: Principal, sandboxId: string, sameBody: boolean): Promise<SandboxRecord> {
-    if (!sameBody) {
-      throw new BulkheadError(
-        "CONFLICT",
-        "This Idempotency-Key was used with another request body. Use a new key for a new request.",
-      );
-    }
-    const giveUpAt = clock.now() + deps.config.createWaitMs;
-    for (;;) {
-      const record = await sandboxes.get(sandboxId);
-      if (record !== undefined && record.status !== "creating") return findLive(principal, sandboxId);
-      if (clock.now() >= giveUpAt) {
-        if (record !== undefined) return record;
-        throw new BulkheadError(
-          "SANDBOX_CREATING",
-          "The first request with this Idempotency-Key is still at work. Repeat in a moment.",
-        );
-      }
-      await clock.sleep(50);
-    }
-  }
-
   /** A caller that hung up and comes back gets the sandbox it did not hear of (docs/adr/002). */
   function createAdoptable(principal: Principal, input: CreateInput, context: CreateContext): Promise<SandboxRecord> {
     const fingerprint = `${principal.keyId}:${context.bodyHash}`;
-    const outcome = undelivered.adopt(fingerprint) ?? creator.create(principal, input, makeSandboxId(clock));
-    const abandon = (record: SandboxRecord) => {
-      ender
-        .end(record.id, "undelivered")
-        .catch((error: unknown) => logger.error("undelivered sandbox not ended", { sandbox: record.id, error }));
+    const adoptOrCreate = async () => {
+      for (let kept = undelivered.adopt(fingerprint); kept !== undefined; kept = undelivered.adopt(fingerprint)) {
+        // One that failed, or has ended since, is of no use: the request is then a new one.
+        const made = await kept.catch(() => undefined);
+        const record = made === undefined ? undefined : await sandboxes.get(made.id);
+        if (record !== undefined && !isOver(record.status)) return record;
+      }
+      return creator.create(principal, input, makeSandboxId(clock));
     };
-    const keep = () => undelivered.keep(fingerprint, outcome, abandon);
+    const outcome = adoptOrCreate();
+    const keep = () => undelivered.keep(fingerprint, outcome, (record) => endUnheard(record, "undelivered"));
     if (context.signal.aborted) keep();
     else context.signal.addEventListener("abort", keep, { once: true });
     return outcome;
+  }
+
+  function endUnheard(record: SandboxRecord, reason: "undelivered" | "create_failed"): void {
+    ender
+      .end(record.id, reason)
+      .catch((error: unknown) => logger.error("sandbox without a caller not ended", { sandbox: record.id, error }));
   }
 
   async function create(principal: Principal, input: CreateInput, context: CreateContext): Promise<Created> {
@@ -162,20 +119,52 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
       throw new BulkheadError("SERVICE_UNAVAILABLE", "The platform is shutting down. Try again when it is back.");
     const release = deps.pool.busy();
     try {
-      const { idempotencyKey } = context;
+      const { idempotencyKey, bodyHash } = context;
       const sandbox =
         idempotencyKey === null
           ? await createAdoptable(principal, input, context)
-          : await createOnce(principal, input, context, idempotencyKey);
-      return { sandbox, token: await issue(sandbox) };
+          : await createOnce(deps, {
+              projectId: principal.projectId,
+              key: idempotencyKey,
+              bodyHash,
+              make: (id, unclaim) => creator.create(principal, input, id, unclaim),
+            });
+      try {
+        return { sandbox, token: await issue(sandbox) };
+      } catch (thrown) {
+        takeBack(sandbox, context);
+        throw thrown;
+      }
     } finally {
       release();
     }
   }
 
+  /** The caller is about to hear of a failure. With an `Idempotency-Key` its repeat finds the sandbox; without one nobody would. */
+  function takeBack(sandbox: SandboxRecord, context: CreateContext): void {
+    if (context.idempotencyKey === null) endUnheard(sandbox, "create_failed");
+  }
+
+  /** Always accepted once the record says so; answers when the instance is gone, or after a while without waiting for that. */
+  async function kill(principal: Principal, id: string): Promise<SandboxRecord> {
+    const found = await findSandbox(sandboxes, principal, id);
+    const ending = ender.end(id, "killed");
+    try {
+      const ended = await within(clock, ending, killWaitMs);
+      if (ended !== "late") return ended.value ?? found;
+    } catch (error) {
+      const record = await sandboxes.get(id);
+      if (record !== undefined && !isOver(record.status)) throw error;
+    }
+    ending.catch((error: unknown) =>
+      logger.error("kill not finished, repeated by the sweeper", { sandbox: id, error }),
+    );
+    return (await sandboxes.get(id)) ?? found;
+  }
+
   async function changeTimeout(principal: Principal, id: string, seconds: number | null): Promise<SandboxRecord> {
     for (;;) {
-      const record = await findLive(principal, id);
+      const record = await findLiveSandbox(sandboxes, principal, id);
       const changed = {
         ...record,
         deadlines: withTimeout(record.deadlines, seconds, clock.now()),
@@ -192,14 +181,19 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
     create: (principal, input, context) => {
       const nameOrId = "name" in input.template ? input.template.name : input.template.id;
       const details = { template: nameOrId, internetAccess: input.internetAccess, envNames: Object.keys(input.env) };
-      return audit.around({ ...operationOf(principal, context, "sandbox.create", null), details }, () =>
-        create(principal, input, context),
+      return audit.around(
+        { ...operationOf(principal, context, "sandbox.create", null), details },
+        () => create(principal, input, context),
+        {
+          target: (created) => created.sandbox.id,
+          takeBack: async (created) => takeBack(created.sandbox, context),
+        },
       );
     },
     get: (principal, id, context) =>
       audit.around(operationOf(principal, context, "sandbox.get", id), () => {
         requireScope(principal, "read");
-        return findLive(principal, id);
+        return findLiveSandbox(sandboxes, principal, id);
       }),
     list: (principal, query, context) =>
       audit.around(operationOf(principal, context, "sandbox.list", null), () => {
@@ -207,10 +201,9 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
         return sandboxes.list(principal.projectId, query);
       }),
     kill: (principal, id, context) =>
-      audit.around(operationOf(principal, context, "sandbox.kill", id), async () => {
+      audit.around(operationOf(principal, context, "sandbox.kill", id), () => {
         requireScope(principal, "use");
-        const record = await find(principal, id);
-        return (await ender.end(id, "killed")) ?? record;
+        return kill(principal, id);
       }),
     setTimeout: (principal, id, seconds, context) =>
       audit.around(operationOf(principal, context, "sandbox.set_timeout", id), () => {
@@ -220,7 +213,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
     refreshToken: (principal, id, context) =>
       audit.around(operationOf(principal, context, "token.refresh", id), async () => {
         requireScope(principal, "use");
-        return issue(await findLive(principal, id));
+        return issue(await findLiveSandbox(sandboxes, principal, id));
       }),
     touch: (id) => sandboxes.touch(id, clock.now()),
     async resolve(id) {
@@ -230,25 +223,10 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
         record.instanceId === null || isOver(record.status) ? undefined : await ports.instances.get(record.instanceId);
       return { record, endpoint: instance?.endpoint ?? null };
     },
+    instanceDied: (sandboxId, instanceId) => creator.instanceDied(sandboxId, instanceId),
     refuseCreates() {
       refusing = true;
     },
+    settled: () => creator.settled(),
   };
-}
-
-/** 410 with the true reason and the facts clients show (contract §2.4). */
-export function sandboxEnded(record: SandboxRecord): BulkheadError {
-  return new BulkheadError(
-    "SANDBOX_EXPIRED",
-    `Sandbox ${record.id} has ended: ${record.endReason ?? "unknown reason"}.`,
-    {
-      details: {
-        sandbox_id: record.id,
-        status: "deleted",
-        end_reason: record.endReason,
-        created_at: toRfc3339(record.createdAt),
-        expires_at: toRfc3339(record.endedAt ?? expiresAt(record.deadlines)),
-      },
-    },
-  );
 }

@@ -1,9 +1,12 @@
+import type { EndReason } from "#contracts/domain.ts";
 import { overdue } from "./deadlines.ts";
 import type { CoreDeps } from "./deps.ts";
+import { each } from "./each.ts";
 import type { Ender } from "./end.ts";
-import type { InstanceRecord, SandboxRecord } from "./model.ts";
-import type { InstanceTruth } from "./ports.ts";
+import type { SandboxRecord } from "./model.ts";
 import { makeSuspects } from "./suspects.ts";
+import { makeInstanceSweeper } from "./sweep-instances.ts";
+import { lookAround, type World } from "./sweep-world.ts";
 
 export interface SweepReport {
   readonly ended: number;
@@ -18,35 +21,25 @@ export interface Sweeper {
 
 /** What does not fit must still not fit after this long before it is ended: creating and ending take several steps. */
 const graceMs = 15_000;
-
-interface World {
-  readonly sandboxes: ReadonlyMap<string, SandboxRecord>;
-  readonly instances: ReadonlyMap<string, InstanceRecord>;
-  readonly truth: ReadonlyMap<string, InstanceTruth>;
-}
+/** Things looked after at the same time. */
+const width = 8;
 
 export function makeSweeper(deps: CoreDeps, ender: Ender): Sweeper {
   const { ports } = deps;
   const { clock, logger } = ports;
   const suspects = makeSuspects(clock, graceMs);
-  const projects = new Set<string>();
-
-  async function look(): Promise<World> {
-    const truth = new Map((await ports.compute.list()).map((one) => [one.instanceId, one]));
-    const instances = new Map<string, InstanceRecord>();
-    for await (const record of ports.instances.listAll()) instances.set(record.id, record);
-    const sandboxes = new Map<string, SandboxRecord>();
-    for await (const record of ports.sandboxes.listLive()) sandboxes.set(record.id, record);
-    return { sandboxes, instances, truth };
-  }
+  const instanceSweeper = makeInstanceSweeper(deps, suspects);
 
   /** Idle by our record: the agent may have seen activity that no gateway reported. */
-  async function reallyIdle(record: SandboxRecord, instance: InstanceRecord | undefined): Promise<boolean> {
+  async function reallyIdle(record: SandboxRecord, world: World): Promise<boolean> {
+    const instance = record.instanceId === null ? undefined : world.instances.get(record.instanceId);
     if (instance?.endpoint == null) return true;
     try {
       const state = await ports.agent.health(instance.endpoint, 2_000);
       if (state.active_executions === 0 && state.last_activity_at <= record.lastActivityAt) return true;
-      await ports.sandboxes.touch(record.id, state.active_executions > 0 ? clock.now() : state.last_activity_at);
+      // What an agent says is not trusted further than the present.
+      const seenAt = state.active_executions > 0 ? clock.now() : Math.min(state.last_activity_at, clock.now());
+      await ports.sandboxes.touch(record.id, seenAt);
       return false;
     } catch {
       // An agent that does not answer is not active.
@@ -54,68 +47,61 @@ export function makeSweeper(deps: CoreDeps, ender: Ender): Sweeper {
     }
   }
 
+  /** Ends it if `why`, asked again of the record as it is stored by then, still agrees: a caller may just have extended it. */
+  async function endIf(record: SandboxRecord, why: (fresh: SandboxRecord) => EndReason | null): Promise<boolean> {
+    if (why(record) === null) return false;
+    const after = await ender.end(record.id, why);
+    return after !== undefined && after.endedAt !== null;
+  }
+
+  const stuck = (record: SandboxRecord) => record.statusDeadlineAt !== null && record.statusDeadlineAt <= clock.now();
+
   async function sweepSandbox(record: SandboxRecord, world: World): Promise<boolean> {
-    const now = clock.now();
-    const stuck = record.statusDeadlineAt !== null && record.statusDeadlineAt <= now;
-    if (record.status === "creating" && stuck) return (await ender.end(record.id, "create_failed")) !== undefined;
-    if (record.status === "deleting")
-      return stuck && (await ender.end(record.id, record.endReason ?? "killed")) !== undefined;
-    const due = overdue(record, now);
-    const instance = record.instanceId === null ? undefined : world.instances.get(record.instanceId);
-    if (due === "idle" && !(await reallyIdle(record, instance))) return false;
-    if (due !== null) return (await ender.end(record.id, due)) !== undefined;
+    if (record.status === "deleting") {
+      return stuck(record) && (await ender.end(record.id, record.endReason ?? "killed"))?.endedAt != null;
+    }
+    if (record.status === "creating" && stuck(record)) {
+      return endIf(record, (fresh) => (fresh.status === "creating" && stuck(fresh) ? "create_failed" : null));
+    }
+    const due = overdue(record, clock.now());
+    if (due === "idle" && !(await reallyIdle(record, world))) return false;
+    if (due !== null) return endIf(record, (fresh) => (overdue(fresh, clock.now()) === due ? due : null));
     const gone = record.status === "running" && (record.instanceId === null || !world.truth.has(record.instanceId));
-    if (gone && suspects.confirmed(`sandbox ${record.id}`))
-      return (await ender.end(record.id, "task_failed")) !== undefined;
-    return false;
-  }
-
-  async function sweepInstance(record: InstanceRecord, world: World): Promise<boolean> {
-    const stuck = record.stateDeadlineAt !== null && record.stateDeadlineAt <= clock.now();
-    const gone = record.state === "warm" && !world.truth.has(record.id);
-    const orphan = record.sandboxId !== null && !world.sandboxes.has(record.sandboxId);
-    if (!stuck && !((gone || orphan) && suspects.confirmed(`instance ${record.id}`))) return false;
-    logger.warn("instance ended by the sweeper", { instance: record.id, state: record.state, stuck, gone, orphan });
-    await deps.instances.end(record.id);
-    return true;
-  }
-
-  async function sweepTruth(truth: InstanceTruth, world: World): Promise<boolean> {
-    if (world.instances.has(truth.instanceId) || !suspects.confirmed(`truth ${truth.instanceId}`)) return false;
-    if ((await ports.instances.get(truth.instanceId)) !== undefined) return false;
-    logger.warn("instance without a record ended by the sweeper", { instance: truth.instanceId });
-    await ports.compute.stop(truth.instanceId);
-    return true;
+    if (!gone || !suspects.confirmed(`sandbox ${record.id}`)) return false;
+    return endIf(record, (fresh) => (fresh.instanceId === record.instanceId ? "task_failed" : null));
   }
 
   /** A counter that has differed from the count for the grace time is set right, unless it moves meanwhile. */
   async function sweepQuota(projectId: string, world: World): Promise<boolean> {
     const live = [...world.sandboxes.values()].filter((record) => record.projectId === projectId).length;
     const counted = await ports.sandboxes.quotaInUse(projectId);
-    if (counted === live || !suspects.confirmed(`quota ${projectId} ${counted - live}`)) return false;
+    if (counted === live) {
+      deps.recount.delete(projectId);
+      return false;
+    }
+    if (!suspects.confirmed(`quota ${projectId} ${counted - live}`)) return false;
     logger.warn("quota counter repaired", { project: projectId, counted, live });
     return (await ports.sandboxes.repairQuota(projectId, counted, live)) === "written";
   }
 
   return {
     async sweepOnce() {
-      const world = await look();
-      for (const record of world.sandboxes.values()) projects.add(record.projectId);
+      const world = await lookAround(ports);
       const tally = { ended: 0, reconciled: 0, failures: 0 };
-      const each = async <T>(items: Iterable<T>, count: "ended" | "reconciled", act: (item: T) => Promise<boolean>) => {
-        for (const item of items) {
+      const sweep = <T>(items: Iterable<T>, count: "ended" | "reconciled", act: (item: T) => Promise<boolean>) =>
+        each(items, width, async (item) => {
           try {
             if (await act(item)) tally[count] += 1;
           } catch (error) {
             tally.failures += 1;
             logger.error("sweep step failed, repeated with the next sweep", { error });
           }
-        }
-      };
-      await each(world.sandboxes.values(), "ended", (record) => sweepSandbox(record, world));
-      await each(world.instances.values(), "reconciled", (record) => sweepInstance(record, world));
-      await each(world.truth.values(), "reconciled", (truth) => sweepTruth(truth, world));
-      await each(projects, "reconciled", (projectId) => sweepQuota(projectId, world));
+        });
+      await sweep(world.sandboxes.values(), "ended", (record) => sweepSandbox(record, world));
+      await sweep(world.instances.values(), "reconciled", (record) => instanceSweeper.sweepRecord(record, world));
+      await sweep(world.truth.values(), "reconciled", (truth) => instanceSweeper.sweepTruth(truth, world));
+      const projects = new Set([...deps.recount, ...[...world.sandboxes.values()].map((record) => record.projectId)]);
+      await sweep(projects, "reconciled", (projectId) => sweepQuota(projectId, world));
       suspects.forgetUnseen();
       if (tally.ended + tally.reconciled > 0) deps.pool.refill();
       return tally;

@@ -144,9 +144,9 @@ function refuseForward(req: IncomingMessage, res: ServerResponse, refusal: { sta
   const headers = {
     "Content-Type": "text/plain; charset=utf-8",
     "Content-Length": Buffer.byteLength(body),
-    Connection: "close",
   };
-  res.writeHead(refusal.status, headers);
+  // Closing under a sender in the middle of its body would take the answer away from it.
+  res.writeHead(refusal.status, req.complete ? { ...headers, Connection: "close" } : headers);
   res.end(req.method === "HEAD" ? undefined : body);
   req.resume();
 }
@@ -175,6 +175,7 @@ function passOn(listener: Listener, req: IncomingMessage, res: ServerResponse, u
     socket.destroy();
   });
   upstream.on("error", () => {
+    req.unpipe(upstream);
     if (res.headersSent) res.destroy();
     else refuseForward(req, res, { status: 502, message: "Bulkhead egress proxy: the server broke the connection." });
   });
@@ -184,6 +185,11 @@ function passOn(listener: Listener, req: IncomingMessage, res: ServerResponse, u
       if (!answer.complete) res.destroy();
     });
     answer.on("error", () => res.destroy());
+    answer.once("end", () => {
+      if (req.complete) return;
+      req.unpipe(upstream);
+      req.resume();
+    });
     answer.pipe(res);
     setImmediate(() => {
       if (!res.writableEnded && !res.closed) res.flushHeaders();

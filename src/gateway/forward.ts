@@ -73,7 +73,13 @@ export function attempt(agent: Agent, endpoint: Endpoint, exchange: Exchange, cl
     });
     upstream.once("response", (answer) => {
       answered = true;
-      sendBack(answer, exchange, clock);
+      sendBack(answer, exchange);
+      answer.once("end", () => {
+        if (req.complete) return;
+        // Answered before the body was read: nobody will read the rest, so its connection cannot be used again.
+        upstream.destroy();
+        dropRest(req, clock);
+      });
       resolve({ outcome: "answered", status: answer.statusCode ?? 0 });
     });
   });
@@ -86,8 +92,8 @@ function onConnected(upstream: ClientRequest, ready: () => void): void {
   });
 }
 
-function sendBack(answer: IncomingMessage, exchange: Exchange, clock: Clock): void {
-  const { req, res } = exchange;
+function sendBack(answer: IncomingMessage, exchange: Exchange): void {
+  const { res } = exchange;
   res.writeHead(answer.statusCode ?? 502, answer.statusMessage, responseHeaders(answer, exchange));
   // Headers travel with the first bytes of the body when these are there already, else alone.
   setImmediate(() => {
@@ -97,6 +103,5 @@ function sendBack(answer: IncomingMessage, exchange: Exchange, clock: Clock): vo
     if (!answer.complete) res.destroy();
   });
   answer.on("error", () => res.destroy());
-  answer.once("end", () => dropRest(req, clock));
   answer.pipe(res);
 }

@@ -20,6 +20,9 @@ import { welcome } from "./welcome.ts";
 
 /** Composition root of the platform on one machine: `local.mjs start` and `local.mjs doctor [--json]`, run by the command line. */
 
+// Node 20 is this project's floor for now; what the SDK has to say about it helps no operator.
+process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+
 const progress = makeProgress((text) => process.stderr.write(text));
 
 async function probe(config: LocalConfig, assets: Assets, allowInstall: boolean): Promise<HostFacts> {

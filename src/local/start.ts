@@ -3,6 +3,7 @@ import { makeSocketDocumentClient } from "#aws/clients.ts";
 import { ensureTable, makeDynamoStores, type Stores } from "#aws/stores.ts";
 import { makeEvents } from "#core/events.ts";
 import { makePlatform, type Platform } from "#core/platform.ts";
+import type { Events } from "#core/ports.ts";
 import { makeTokenVerifier } from "#core/tokens.ts";
 import { type FileDecisionLog, makeFileDecisionLog } from "#egress/file-log.ts";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
@@ -29,7 +30,7 @@ import { pathAddresses } from "./public-addresses.ts";
 import { type Doors, makeControlServer, openDoors } from "./servers.ts";
 import { systemClock as clock } from "./system-clock.ts";
 import { makeTemplateShelf, type TemplateShelf } from "./template-shelf.ts";
-import { makeLocalTokenSigner } from "./token-signer.ts";
+import { type LocalTokenSigner, makeLocalTokenSigner } from "./token-signer.ts";
 
 export interface StartDeps {
   readonly config: LocalConfig;
@@ -64,7 +65,44 @@ export async function startLocalPlatform(deps: StartDeps): Promise<RunningPlatfo
   }
 }
 
+interface Parts {
+  readonly platform: Platform;
+  readonly compute: LocalCompute;
+  readonly sandboxes: LiveSandboxes;
+  readonly events: Events;
+  readonly tokens: LocalTokenSigner;
+  readonly shelf: TemplateShelf;
+  readonly decisions: FileDecisionLog;
+  readonly database: LocalDatabase;
+}
+
 async function assemble(deps: StartDeps, undo: (() => Promise<unknown>)[]): Promise<RunningPlatform> {
+  const { config, home, progress } = deps;
+  const parts = await makeParts(deps, undo);
+  const { platform, compute, shelf } = parts;
+  await recover(platform, compute, progress);
+  let started = false;
+  await shelf.open({
+    codeInterpreter: config.codeInterpreter,
+    // Nothing is started for a platform whose doors may not open.
+    onReady: () => {
+      if (started) platform.refill();
+    },
+  });
+  // Before the doors open: whoever sees the platform answer finds the key.
+  await ensureDevelopmentKey(home, platform.keys);
+  const doors = await openBothDoors(deps, parts);
+  undo.push(() => doors.close());
+  platform.start();
+  started = true;
+  return {
+    controlUrl: `http://${config.host}:${doors.controlPort}`,
+    gatewayUrl: gatewayUrl(config, doors.gatewayPort),
+    stop: () => stop(parts, doors),
+  };
+}
+
+async function makeParts(deps: StartDeps, undo: (() => Promise<unknown>)[]): Promise<Parts> {
   const { config, home, logger, progress } = deps;
   const database = await openDatabase(home.databaseDir, deps.assets.databaseWorker);
   undo.push(() => database.close());
@@ -72,38 +110,42 @@ async function assemble(deps: StartDeps, undo: (() => Promise<unknown>)[]): Prom
   const decisions = makeFileDecisionLog({ path: join(home.logsDir, "egress.jsonl"), logger });
   undo.push(() => decisions.close());
   const shelf = makeTemplateShelf({ store: stores.templates, home: home.root, clock, logger, progress });
-  // Compute needs to know who owns an instance, which the platform built on compute tells.
+  // Compute asks who owns an instance, which the platform built on compute tells.
   const live: { current: LiveSandboxes | null } = { current: null };
   const compute = makeCompute(deps, shelf, decisions, (instanceId) => live.current?.identify(instanceId));
+  undo.push(() => compute.closeAll());
   const tokens = makeLocalTokenSigner({ keyFile: home.signingKeyFile, clock });
   const events = makeEvents();
-  const platform = makePlatform(platformConfig(config), {
-    ...stores,
-    compute,
-    agent: makeAgentBridge({ clock, logger }),
-    signer: tokens.signer,
-    events,
-    clock,
-    logger,
-  });
+  const agent = makeAgentBridge({ clock, logger });
+  const ports = { ...stores, compute, agent, signer: tokens.signer, events, clock, logger };
+  const platform = makePlatform(platformConfig(config), ports);
   const sandboxes = trackLiveSandboxes(events, platform.sandboxes);
   live.current = sandboxes;
   compute.onExit((exit) => {
     platform.instanceExited(exit).catch((error: unknown) => logger.error("end of an instance not recorded", { error }));
   });
-  undo.push(() => compute.closeAll());
-  await recover(platform, compute, progress);
-  await shelf.open({ codeInterpreter: config.codeInterpreter, onReady: () => platform.refill() });
+  return { platform, compute, sandboxes, events, tokens, shelf, decisions, database };
+}
+
+function gatewayUrl(config: LocalConfig, port: number): string {
+  return config.gatewayUrl ?? `http://${config.host}:${port}`;
+}
+
+/** The control app and the gateway, both listening. */
+async function openBothDoors(deps: StartDeps, parts: Parts): Promise<Doors> {
+  const { config, logger } = deps;
+  const { platform } = parts;
   const gateway = makeGateway({
-    directory: sandboxes,
-    tokens: makeTokenVerifier(tokens.publicKey, () => clock.now()),
+    directory: parts.sandboxes,
+    tokens: makeTokenVerifier(parts.tokens.publicKey, () => clock.now()),
     keys: platform.keys,
     activity: platform.sandboxes,
     clock,
     logger,
   });
-  events.subscribe((event) => gateway.forget(event.type === "sandbox.ended" ? event.sandboxId : event.record.id));
-  const addresses = { current: pathAddresses(config.gatewayUrl ?? `http://${config.host}:${config.gatewayPort}`) };
+  parts.events.subscribe((event) => gateway.forget(event.type === "sandbox.ended" ? event.sandboxId : event.record.id));
+  // The gateway's port is known once it listens: before that no sandbox exists whose address could be asked for.
+  const addresses = { current: pathAddresses(gatewayUrl(config, config.gatewayPort)) };
   const app = makeControlApp({
     platform,
     logger,
@@ -116,16 +158,8 @@ async function assemble(deps: StartDeps, undo: (() => Promise<unknown>)[]): Prom
     },
   });
   const doors = await openDoors(config, makeControlServer(app), gateway);
-  undo.push(() => doors.close());
-  const gatewayUrl = config.gatewayUrl ?? `http://${config.host}:${doors.gatewayPort}`;
-  addresses.current = pathAddresses(gatewayUrl);
-  await ensureDevelopmentKey(home, platform.keys);
-  platform.start();
-  return {
-    controlUrl: `http://${config.host}:${doors.controlPort}`,
-    gatewayUrl,
-    stop: () => stop({ platform, compute, doors, shelf, decisions, database }),
-  };
+  addresses.current = pathAddresses(gatewayUrl(config, doors.gatewayPort));
+  return doors;
 }
 
 async function openStores(database: LocalDatabase, logger: Logger): Promise<Stores> {
@@ -177,22 +211,13 @@ async function recover(platform: Platform, compute: LocalCompute, progress: Prog
   }
 }
 
-interface Running {
-  readonly platform: Platform;
-  readonly compute: LocalCompute;
-  readonly doors: Doors;
-  readonly shelf: TemplateShelf;
-  readonly decisions: FileDecisionLog;
-  readonly database: LocalDatabase;
-}
-
-async function stop(running: Running): Promise<number> {
-  await running.shelf.close();
-  const ended = await running.platform.drain();
-  await running.doors.close();
-  await running.compute.closeAll();
-  await running.decisions.close();
-  await running.database.close();
+async function stop(parts: Parts, doors: Doors): Promise<number> {
+  await parts.shelf.close();
+  const ended = await parts.platform.drain();
+  await doors.close();
+  await parts.compute.closeAll();
+  await parts.decisions.close();
+  await parts.database.close();
   return ended;
 }
 

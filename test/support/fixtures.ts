@@ -1,12 +1,14 @@
 import type { Enforcement } from "#contracts/domain.ts";
 import type {
   ApiKeyRecord,
+  AuditEvent,
   InstanceRecord,
   Principal,
   RequestContext,
   SandboxRecord,
   TemplateRecord,
 } from "#core/model.ts";
+import type { IdempotencyClaim } from "#core/ports.ts";
 
 export const startOfTime = 1_800_000_000_000;
 
@@ -107,6 +109,46 @@ export function aKey(changes: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
     expiresAt: null,
     revokedAt: null,
     lastUsedAt: null,
+    ...changes,
+  };
+}
+
+/** A tombstone that may vanish an hour after the end. */
+export function anEndedSandbox(changes: Partial<SandboxRecord> = {}): SandboxRecord {
+  const endedAt = changes.endedAt ?? startOfTime + 1000;
+  return aSandbox({
+    status: "deleted",
+    endedAt,
+    endReason: "killed",
+    expiresAtSeconds: Math.floor(endedAt / 1000) + 3600,
+    ...changes,
+  });
+}
+
+export function anAuditEvent(changes: Partial<AuditEvent> = {}): AuditEvent {
+  return {
+    at: startOfTime,
+    id: "event000000000000001",
+    projectId: "p1",
+    actor: "keyid0000001",
+    action: "sandbox.create",
+    target: "1800000000abcdefghij",
+    outcome: "allowed",
+    requestId: "req_test",
+    sourceIp: "127.0.0.1",
+    details: {},
+    ...changes,
+  };
+}
+
+/** Lives for a day. */
+export function aClaim(changes: Partial<IdempotencyClaim> = {}): IdempotencyClaim {
+  return {
+    projectId: "p1",
+    key: "k1",
+    bodyHash: "b1",
+    sandboxId: "1800000000abcdefghij",
+    expiresAtSeconds: startOfTime / 1000 + 86_400,
     ...changes,
   };
 }

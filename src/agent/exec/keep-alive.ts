@@ -16,11 +16,9 @@ export async function sendKeptAlive(
   work: Promise<unknown>,
   late: (error: BulkheadError) => unknown,
 ): Promise<void> {
-  let begun = false;
   let cancel = (): void => {};
   const beat = () => {
-    if (!begun) res.writeHead(200, { "content-type": "application/json" });
-    begun = true;
+    if (!res.headersSent) res.writeHead(200, { "content-type": "application/json" });
     res.write(" ");
     cancel = clock.after(everyMs, beat);
   };
@@ -28,11 +26,11 @@ export async function sendKeptAlive(
   try {
     const body = await work;
     cancel();
-    if (begun) res.end(JSON.stringify(body));
+    if (res.headersSent) res.end(JSON.stringify(body));
     else sendJson(res, 200, body);
   } catch (error) {
     cancel();
-    if (!begun) throw error;
+    if (!res.headersSent) throw error;
     res.end(JSON.stringify(late(toBulkheadError(error))));
   }
 }

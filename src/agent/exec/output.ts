@@ -79,9 +79,10 @@ export function makeCappedOutput(limit = defaultOutputLimit): CappedOutput {
     text() {
       const kept = head.subarray(0, headBytes);
       if (ringBytes <= tailLimit) return Buffer.concat([kept, tail()]).toString("utf8");
-      const dropped = ringBytes - tailLimit;
-      const marker = `\n[output truncated: ${dropped} bytes dropped]\n`;
-      return trimEnd(kept).toString("utf8") + marker + trimStart(tail()).toString("utf8");
+      const first = trimEnd(kept);
+      const last = trimStart(tail());
+      const dropped = headBytes + ringBytes - first.length - last.length;
+      return `${first.toString("utf8")}\n[output truncated: ${dropped} bytes dropped]\n${last.toString("utf8")}`;
     },
   };
 }

@@ -68,11 +68,7 @@ export function fileRoutes(options: FileRouteOptions): readonly Route[] {
       method: "POST",
       path: "/files/write",
       async handle(request) {
-        const { path, size } = await writeFile(
-          confinement,
-          parsed(fileWriteRequestSchema, await request.json()),
-          owner,
-        );
+        const { path, size } = await writeFile(confinement, parseFileWrite(await request.json()), owner);
         request.send(200, done("Wrote", path, size));
       },
     },

@@ -1,6 +1,13 @@
 import type { TemplateRecord } from "#core/model.ts";
 
-const common = { category: "development", language: "multi", status: "building", problem: null, idleTimeoutSeconds: null, maxLifetimeSeconds: null } as const;
+const common = {
+  category: "development",
+  language: "multi",
+  status: "building",
+  problem: null,
+  idleTimeoutSeconds: null,
+  maxLifetimeSeconds: null,
+} as const;
 
 /** The templates every platform on one machine offers. Ids never change. */
 export function builtInTemplates(now: number): readonly TemplateRecord[] {

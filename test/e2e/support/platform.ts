@@ -83,7 +83,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Runn
   if (pid === undefined) throw new Error("the platform was not started");
   const url = `http://127.0.0.1:${port}`;
   try {
-    await untilHealthy(url, child, options.startDeadlineMs ?? 120_000);
+    await untilHealthy(url, join(home, "api-key"), child, options.startDeadlineMs ?? 120_000);
   } catch (cause) {
     child.kill("SIGTERM");
     throw new Error(`The platform did not come up. It wrote:\n${output()}`, { cause });
@@ -138,13 +138,13 @@ function spawnPlatform(options: PlatformOptions, home: string, port: number, gat
   return { child, output: () => written };
 }
 
-async function untilHealthy(url: string, child: ChildProcess, timeoutMs: number): Promise<void> {
+async function untilHealthy(url: string, keyFile: string, child: ChildProcess, timeoutMs: number): Promise<void> {
   await until(
     "healthy platform",
     async () => {
       if (ended(child)) throw new Error(`it ended with ${child.exitCode ?? child.signalCode ?? "no code"}`);
       const response = await fetch(`${url}/health`).catch(() => undefined);
-      return response?.ok === true ? true : undefined;
+      return response?.ok === true && existsSync(keyFile);
     },
     { timeoutMs, everyMs: 50, throwErrors: true },
   );

@@ -134,9 +134,7 @@ describe("CONNECT", () => {
     expect(answer).toContain("200");
     expect(lookups).toBe(1);
     socket.destroy();
-    expect(await say(connectTo(`rebind.example:${port}`))).toMatchObject({
-      answer: expect.stringContaining("HTTP/1.1 403"),
-    });
+    expect((await say(connectTo(`rebind.example:${port}`))).answer).toMatch(/^HTTP\/1\.1 403 /);
   });
 
   it.each([

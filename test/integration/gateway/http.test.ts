@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type IncomingMessage, type RequestListener, request, type ServerResponse } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { makeWorld, sandboxId, token, type World } from "./support.ts";
 
@@ -187,7 +187,7 @@ describe("refusals", () => {
     const { ask } = await start(mirror);
     const missing = await ask("/execute", { method: "POST", body: "{}" });
     expect(missing.status).toBe(401);
-    expect(missing.json()).toMatchObject({ code: "AUTHENTICATION_REQUIRED", error: expect.any(String), details: {} });
+    expect(missing.json()).toMatchObject({ code: "AUTHENTICATION_REQUIRED", details: {} });
     expect((await ask("/x", { headers: { authorization: "Bearer forged" } })).json()).toMatchObject({
       code: "TOKEN_INVALID",
     });
@@ -242,6 +242,34 @@ describe("refusals", () => {
 });
 
 describe("broken connections", () => {
+  it("does not use a connection again whose request was answered before it was read", async () => {
+    const sockets = new Set<unknown>();
+    const { ask } = await start((req, res) => {
+      sockets.add(req.socket);
+      res.end("enough");
+    });
+    const half = (port: number) =>
+      new Promise<Socket>((resolve) => {
+        const socket = connect(port, "127.0.0.1");
+        socket.on("error", () => {});
+        socket.once("data", () => resolve(socket));
+        socket.write(`POST /x HTTP/1.1\r\nHost: h\r\nAuthorization: ${token}\r\nContent-Length: 100\r\n\r\nhalf`);
+      });
+    const socket = await half(world?.port ?? 0);
+    expect((await ask("/x", { headers: { authorization: token } })).body.toString()).toBe("enough");
+    expect(sockets.size).toBe(2);
+    socket.destroy();
+  });
+
+  it("cuts off a sender that stalls in the middle of a body", async () => {
+    const { port } = await start((req) => void req.resume(), { touchEveryMs: 20, uploadStallMs: 40 });
+    const socket = connect(port, "127.0.0.1");
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.on("error", () => {});
+    socket.write(`POST /x HTTP/1.1\r\nHost: h\r\nAuthorization: ${token}\r\nContent-Length: 100\r\n\r\nhalf`);
+    await closed;
+  });
+
   it("aborts the agent's request when the caller hangs up", async () => {
     let aborted: () => void = () => {};
     const seen = new Promise<void>((resolve) => {

@@ -102,7 +102,11 @@ describe("addresses that sandboxes may not reach", () => {
         }
       }),
     );
-    fc.assert(fc.property(publicV4, (text) => void expect(reasonFor(`::ffff:${text}`)).toBeNull()));
+    fc.assert(
+      fc.property(publicV4, (text) => {
+        expect(reasonFor(`::ffff:${text}`)).toBeNull();
+      }),
+    );
   });
 
   it("opens nothing of 6to4 and Teredo, whatever they embed", () => {

@@ -33,7 +33,7 @@ function setting(...answers: (Target | undefined)[]): Setting {
   return { rules, clock, lookups: () => lookups };
 }
 
-const failsWith = (code: string) => expect.objectContaining({ code });
+const failsWith = (code: string): unknown => expect.objectContaining({ code });
 const waiting = () => false;
 
 describe("admit", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { makeFrameWatch } from "#gateway/frame-watch.ts";
 
-function frame(opcode: number, length: number, masked: boolean): Buffer {
+function frame([opcode, length, masked]: readonly [number, number, boolean]): Buffer {
   const size =
     length < 126
       ? Buffer.from([length])
@@ -36,12 +36,12 @@ describe("frame watch", () => {
         fc.integer({ min: 1, max: 50 }),
         (pings, one, step) => {
           const watch = makeFrameWatch();
-          const frames = [...pings, ...(one === null ? [] : [one]), ...pings].map((parts) => frame(...parts));
+          const frames = [...pings, ...(one === null ? [] : [one]), ...pings].map((parts) => frame(parts));
           const stream = Buffer.concat(frames);
           for (let at = 0; at < stream.length; at += step) watch.see(stream.subarray(at, at + step));
           expect(watch.takeSawData()).toBe(one !== null);
           expect(watch.takeSawData()).toBe(false);
-          watch.see(frame(9, 3, true));
+          watch.see(frame([9, 3, true]));
           expect(watch.takeSawData()).toBe(false);
         },
       ),
@@ -50,7 +50,7 @@ describe("frame watch", () => {
 
   it("counts the rest of a long frame as traffic", () => {
     const watch = makeFrameWatch();
-    const stream = frame(2, 1000, true);
+    const stream = frame([2, 1000, true]);
     watch.see(stream.subarray(0, 500));
     expect(watch.takeSawData()).toBe(true);
     watch.see(stream.subarray(500, 600));

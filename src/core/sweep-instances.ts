@@ -1,0 +1,72 @@
+import type { CoreDeps } from "./deps.ts";
+import { isOver } from "./lifecycle.ts";
+import type { InstanceRecord } from "./model.ts";
+import type { InstanceTruth } from "./ports.ts";
+import type { Suspects } from "./suspects.ts";
+import type { World } from "./sweep-world.ts";
+
+/** A warm instance older than this makes room for a fresh one. */
+const warmAgeMs = 6 * 3_600_000;
+const healthMs = 2_000;
+
+export interface InstanceSweeper {
+  /** @returns whether the instance was ended */
+  sweepRecord(record: InstanceRecord, world: World): Promise<boolean>;
+  /** What exists without a record. @returns whether it was ended */
+  sweepTruth(truth: InstanceTruth, world: World): Promise<boolean>;
+}
+
+export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects): InstanceSweeper {
+  const { ports } = deps;
+  const { clock, logger } = ports;
+
+  async function answers(record: InstanceRecord): Promise<boolean> {
+    if (record.endpoint === null) return false;
+    try {
+      await ports.agent.health(record.endpoint, healthMs);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Claimed for a sandbox that does not use it: its create was cut off, or went on with another instance. */
+  async function orphaned(record: InstanceRecord, world: World): Promise<boolean> {
+    if (record.sandboxId === null) return false;
+    const seen = world.sandboxes.get(record.sandboxId);
+    const unused = seen === undefined || (seen.instanceId !== null && seen.instanceId !== record.id);
+    if (!unused || !suspects.confirmed(`orphan ${record.id}`)) return false;
+    const fresh = await ports.sandboxes.get(record.sandboxId);
+    return fresh === undefined || isOver(fresh.status) || fresh.instanceId !== record.id;
+  }
+
+  /** Why a warm instance is of no use to the next caller, or null. */
+  async function unfit(record: InstanceRecord, world: World): Promise<string | null> {
+    if (!world.truth.has(record.id)) return suspects.confirmed(`gone ${record.id}`) ? "gone" : null;
+    if (clock.now() - record.createdAt > warmAgeMs) return "old";
+    if (await answers(record)) return null;
+    return suspects.confirmed(`silent ${record.id}`) ? "silent" : null;
+  }
+
+  async function problemOf(record: InstanceRecord, world: World): Promise<string | null> {
+    if (record.stateDeadlineAt !== null && record.stateDeadlineAt <= clock.now()) return "stuck";
+    if (await orphaned(record, world)) return "orphaned";
+    return record.state === "warm" ? unfit(record, world) : null;
+  }
+
+  return {
+    async sweepRecord(record, world) {
+      const problem = await problemOf(record, world);
+      if (problem === null || !(await deps.instances.retire(record))) return false;
+      logger.warn("instance ended by the sweeper", { instance: record.id, state: record.state, problem });
+      return true;
+    },
+    async sweepTruth(truth, world) {
+      if (world.instances.has(truth.instanceId) || !suspects.confirmed(`truth ${truth.instanceId}`)) return false;
+      if ((await ports.instances.get(truth.instanceId)) !== undefined) return false;
+      logger.warn("instance without a record ended by the sweeper", { instance: truth.instanceId });
+      await ports.compute.stop(truth.instanceId);
+      return true;
+    },
+  };
+}

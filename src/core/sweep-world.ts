@@ -1,0 +1,23 @@
+import type { PlatformPorts } from "./deps.ts";
+import type { InstanceRecord, SandboxRecord } from "./model.ts";
+import type { InstanceTruth } from "./ports.ts";
+
+/** What one sweep saw. Each view may be a moment older than the ones after it. */
+export interface World {
+  /** What has not ended. */
+  readonly sandboxes: ReadonlyMap<string, SandboxRecord>;
+  readonly instances: ReadonlyMap<string, InstanceRecord>;
+  /** What exists according to the provider. */
+  readonly truth: ReadonlyMap<string, InstanceTruth>;
+}
+
+/** Provider first, sandboxes last: an instance has its record before it exists, and a sandbox before it says so. */
+export async function lookAround(ports: PlatformPorts): Promise<World> {
+  const existing = (await ports.compute.list()).filter((one) => one.state !== "gone");
+  const truth = new Map(existing.map((one) => [one.instanceId, one]));
+  const instances = new Map<string, InstanceRecord>();
+  for await (const record of ports.instances.listAll()) instances.set(record.id, record);
+  const sandboxes = new Map<string, SandboxRecord>();
+  for await (const record of ports.sandboxes.listLive()) sandboxes.set(record.id, record);
+  return { sandboxes, instances, truth };
+}
