@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { stat, writeSync } from "node:fs";
 import { agentExitCodes } from "#contracts/agent-constants.ts";
 import { makeJsonLogger } from "#telemetry/json-logger.ts";
 import { makeAgent } from "./agent.ts";
@@ -36,6 +36,8 @@ server.on("error", (error) => {
   process.exit(1);
 });
 server.on("listening", () => {
+  // Starts libuv's threads now: were user code at the process limit when they are first needed, libuv would abort the agent.
+  stat("/", () => {});
   const { BULKHEAD_EGRESS_SOCKET: socket, BULKHEAD_EGRESS_PORT: port } = settings;
   if (socket !== undefined) startRelay(port, socket, logger);
 });

@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { portHeader } from "#contracts/agent-constants.ts";
@@ -52,8 +52,8 @@ function requestHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !hopByHop.has(name)));
 }
 
-/** Passes one HTTP request to a port of the sandbox's own loopback, streaming both ways. */
-export async function proxyRequest(request: AgentRequest, portText: string): Promise<void> {
+/** Passes one HTTP request to a port of the sandbox's own loopback, streaming both ways. `onTraffic` is called as the answer flows. */
+export async function proxyRequest(request: AgentRequest, portText: string, onTraffic: () => void): Promise<void> {
   const { req, res, signal } = request;
   const port = portOf(portText);
   const socket = await connectToPort(port);
@@ -68,6 +68,7 @@ export async function proxyRequest(request: AgentRequest, portText: string): Pro
     upstream.on("response", (answer) => {
       copyHeaders(answer.rawHeaders, res);
       res.writeHead(answer.statusCode ?? 502);
+      answer.on("data", onTraffic);
       answer.pipe(res);
       answer.on("error", reject);
       answer.on("end", resolve);
@@ -84,7 +85,7 @@ export async function proxyRequest(request: AgentRequest, portText: string): Pro
   });
 }
 
-/** Passes a WebSocket (or any other) upgrade through as bytes. `onTraffic` is called for what the caller sends. */
+/** Passes a WebSocket (or any other) upgrade through as bytes. `onTraffic` is called as bytes flow. */
 export async function proxyUpgrade(
   req: IncomingMessage,
   socket: Duplex,
@@ -100,6 +101,7 @@ export async function proxyUpgrade(
   upstream.write(`${req.method ?? "GET"} ${req.url ?? "/"} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
   if (head.length > 0) upstream.write(head);
   socket.on("data", onTraffic);
+  upstream.on("data", onTraffic);
   socket.pipe(upstream).pipe(socket);
   const close = () => {
     socket.destroy();

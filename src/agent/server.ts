@@ -37,10 +37,13 @@ async function dispatch(options: AgentServerOptions, req: IncomingMessage, res: 
   const port = req.headers[portHeader];
   if (port !== undefined) {
     options.onActivity();
-    await proxyRequest(request, String(port));
+    await proxyRequest(request, String(port), options.onActivity);
     return;
   }
-  if (isActivity(request.path)) options.onActivity();
+  if (isActivity(request.path)) {
+    options.onActivity();
+    res.on("close", options.onActivity);
+  }
   const match = options.router.match(req.method ?? "GET", request.path);
   if (match.kind === "none") throw new BulkheadError("RESOURCE_NOT_FOUND", `No such route: ${request.path}`);
   if (match.kind === "method") {

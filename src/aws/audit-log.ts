@@ -1,22 +1,26 @@
-import { BatchWriteCommand } from "@aws-sdk/lib-dynamodb";
+import { BatchWriteCommand, type BatchWriteCommandInput } from "@aws-sdk/lib-dynamodb";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { AuditEvent } from "#core/model.ts";
 import type { AuditLog } from "#core/ports.ts";
+import { decodeCursor, encodeCursor, sortKeyOf } from "./cursor.ts";
 import { call } from "./failures.ts";
 import { auditItemSchema, schemaVersion } from "./schemas.ts";
-import { parseGood, queryPage, type TableDeps } from "./table-access.ts";
+import { parseGood, type QueryPage, queryPage, type TableDeps } from "./table-access.ts";
 
+/** What one BatchWriteItem takes. */
 const batchSize = 25;
 const attempts = 5;
-
-const month = (at: number) => new Date(at).toISOString().slice(0, 7);
-const partitionOf = (projectId: string, at: number) => `AUDIT#${projectId}#${month(at)}`;
+/** How far back a list goes. */
+const monthsListed = 13;
 
 interface Waiting {
   readonly event: AuditEvent;
   readonly stored: () => void;
   readonly failed: (error: unknown) => void;
 }
+
+const monthOf = (at: number) => new Date(at).toISOString().slice(0, 7);
+const partitionOf = (projectId: string, month: string) => `AUDIT#${projectId}#${month}`;
 
 /**
  * Events of callers that arrive while a write is under way go together in the next one: one request for up to 25.
@@ -52,47 +56,65 @@ export function makeAuditLog(deps: TableDeps): AuditLog {
         setImmediate(() => void drain());
       }),
     async list(projectId, limit, cursor) {
-      const now = deps.clock.now();
-      const after = cursor === null ? null : Buffer.from(cursor, "base64url").toString("utf8");
-      const page = await queryPage(deps, {
-        KeyConditionExpression: after === null ? "pk = :p" : "pk = :p AND sk < :after",
-        ExpressionAttributeValues: {
-          ":p": partitionOf(projectId, now),
-          ...(after === null ? {} : { ":after": after }),
-        },
-        ScanIndexForward: false,
-        Limit: limit,
-      });
-      const last = page.last?.["sk"];
-      return {
-        items: parseGood(deps, page.items, auditItemSchema),
-        nextCursor: typeof last === "string" ? Buffer.from(last).toString("base64url") : null,
-      };
+      const after = cursor === null ? null : decodeCursor(cursor);
+      const newest = after === null ? deps.clock.now() : Number(after.slice(0, after.indexOf("#")));
+      const found: AuditEvent[] = [];
+      for (const month of monthsBack(newest)) {
+        found.push(...(await readMonth(deps, partitionOf(projectId, month), after, limit + 1 - found.length)));
+        if (found.length > limit) break;
+      }
+      const items = found.slice(0, limit);
+      const last = items.at(-1);
+      const more = found.length > items.length && last !== undefined;
+      return { items, nextCursor: more ? encodeCursor(sortKeyOf(last.at, last.id)) : null };
     },
   };
 }
 
+/** e.g. 2026-11, 2026-10, … */
+function monthsBack(newest: number): readonly string[] {
+  const date = new Date(newest);
+  return Array.from({ length: monthsListed }, (_, back) =>
+    monthOf(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - back, 1)),
+  );
+}
+
+async function readMonth(deps: TableDeps, pk: string, after: string | null, count: number): Promise<AuditEvent[]> {
+  const found: AuditEvent[] = [];
+  let start: QueryPage["last"] = null;
+  do {
+    const page: QueryPage = await queryPage(deps, {
+      KeyConditionExpression: after === null ? "pk = :p" : "pk = :p AND sk < :after",
+      ExpressionAttributeValues: { ":p": pk, ...(after === null ? {} : { ":after": after }) },
+      ScanIndexForward: false,
+      ConsistentRead: true,
+      Limit: count,
+      ...(start === null ? {} : { ExclusiveStartKey: start }),
+    });
+    found.push(...parseGood(deps, page.items, auditItemSchema));
+    start = page.last;
+  } while (start !== null && found.length < count);
+  return found.slice(0, count);
+}
+
 async function writeBatch(deps: TableDeps, events: readonly AuditEvent[]): Promise<void> {
-  let requests = events.map((event) => ({
+  let requests: NonNullable<BatchWriteCommandInput["RequestItems"]>[string] = events.map((event) => ({
     PutRequest: {
       Item: {
         ...event,
-        pk: partitionOf(event.projectId, event.at),
-        sk: `${String(event.at).padStart(14, "0")}#${event.id}`,
+        pk: partitionOf(event.projectId, monthOf(event.at)),
+        sk: sortKeyOf(event.at, event.id),
         schemaVersion,
       },
     },
   }));
   for (let attempt = 1; ; attempt += 1) {
-    const items = requests;
-    const answer = await call(() => deps.client.send(new BatchWriteCommand({ RequestItems: { [deps.table]: items } })));
-    const left = answer.UnprocessedItems?.[deps.table] ?? [];
-    if (left.length === 0) return;
+    const RequestItems = { [deps.table]: requests };
+    const answer = await call(() => deps.client.send(new BatchWriteCommand({ RequestItems })));
+    requests = answer.UnprocessedItems?.[deps.table] ?? [];
+    if (requests.length === 0) return;
     if (attempt === attempts)
       throw new BulkheadError("SERVICE_UNAVAILABLE", "The audit log is throttled. Repeat the request in a moment.");
-    requests = requests.filter((request) =>
-      left.some((one) => one.PutRequest?.Item?.["sk"] === request.PutRequest.Item.sk),
-    );
     await deps.clock.sleep(50 * 2 ** attempt);
   }
 }

@@ -11,7 +11,11 @@ export function makeDocumentClient(region: string): DynamoDBDocumentClient {
     region,
     retryMode: "adaptive",
     maxAttempts: 4,
-    requestHandler: new NodeHttpHandler({ connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true }),
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 1_000,
+      requestTimeout: 3_000,
+      throwOnRequestTimeout: true,
+    }),
   });
   return DynamoDBDocumentClient.from(client, translate);
 }
@@ -40,7 +44,12 @@ export function makeSocketDocumentClient(socketPath: string): DynamoDBDocumentCl
     maxAttempts: 3,
   });
   // What only serves the far end in AWS, or a log that nobody reads, costs more time here than the request itself.
-  for (const name of ["loggerMiddleware", "getUserAgentMiddleware", "recursionDetectionMiddleware", "hostHeaderMiddleware"]) {
+  for (const name of [
+    "loggerMiddleware",
+    "getUserAgentMiddleware",
+    "recursionDetectionMiddleware",
+    "hostHeaderMiddleware",
+  ]) {
     client.middlewareStack.remove(name);
   }
   return DynamoDBDocumentClient.from(client, translate);

@@ -1,7 +1,8 @@
 import { DeleteCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { InstanceRecord } from "#core/model.ts";
 import type { InstanceStore } from "#core/ports.ts";
-import { call } from "./failures.ts";
+import { sortKeyOf } from "./cursor.ts";
+import { call, isConditionFailure, storeFailure, wasRepeated } from "./failures.ts";
 import { instanceItemSchema } from "./schemas.ts";
 import { liveShards, shardOf, soloKey } from "./table.ts";
 import { type IndexKeys, putNew, putNext, queryAll, queryPage, readItem, type TableDeps } from "./table-access.ts";
@@ -12,7 +13,7 @@ function indexKeys(record: InstanceRecord): IndexKeys {
   return {
     ...all,
     gsi1pk: `WARM#${record.templateName}`,
-    gsi1sk: `${String(record.createdAt).padStart(14, "0")}#${record.id}`,
+    gsi1sk: sortKeyOf(record.createdAt, record.id),
   };
 }
 
@@ -53,8 +54,10 @@ export function makeInstanceStore(deps: TableDeps): InstanceStore {
         );
         return instanceItemSchema.parse(Attributes);
       } catch (thrown) {
-        if (thrown instanceof Error && thrown.name === "ConditionalCheckFailedException") return null;
-        return call(() => Promise.reject(thrown instanceof Error ? thrown : new Error(String(thrown))));
+        if (!isConditionFailure(thrown)) throw storeFailure(thrown);
+        if (!wasRepeated(thrown)) return null;
+        const record = await readItem(deps, soloKey("INSTANCE", id), instanceItemSchema);
+        return record?.state === "claimed" && record.sandboxId === sandboxId ? record : null;
       }
     },
     async *listAll() {

@@ -1,6 +1,7 @@
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { ApiKeyRecord } from "#core/model.ts";
 import type { KeyStore } from "#core/ports.ts";
+import { sortKeyOf } from "./cursor.ts";
 import { conditional } from "./failures.ts";
 import { keyItemSchema } from "./schemas.ts";
 import { soloKey } from "./table.ts";
@@ -24,7 +25,7 @@ export function makeKeyStore(deps: TableDeps): KeyStore {
     insert: (record) =>
       putNew(deps, soloKey("KEY", record.id), record, {
         gsi1pk: `KEYS#${record.projectId}`,
-        gsi1sk: `${String(record.createdAt).padStart(14, "0")}#${record.id}`,
+        gsi1sk: sortKeyOf(record.createdAt, record.id),
       }),
     get: (id) => readItem(deps, soloKey("KEY", id), keyItemSchema),
     async list(projectId) {

@@ -1,11 +1,9 @@
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import { z } from "zod";
 import type { SandboxStore } from "#core/ports.ts";
 import { conditional } from "./failures.ts";
+import { quotaItemSchema } from "./schemas.ts";
 import { soloKey } from "./table.ts";
 import { readItem, type TableDeps } from "./table-access.ts";
-
-const quotaItemSchema = z.object({ inUse: z.number() });
 
 /** One counter per project; each call is a single conditional update. */
 export function makeQuota(

@@ -1,79 +1,44 @@
-import { z } from "zod";
-import { BulkheadError } from "#contracts/errors.ts";
 import type { SandboxRecord } from "#core/model.ts";
 import type { Page, SandboxQuery } from "#core/ports.ts";
+import { decodeCursor, encodeCursor, sortKeyOf } from "./cursor.ts";
 import { sandboxItemSchema } from "./schemas.ts";
-import { parseGood, queryPage, type TableDeps } from "./table-access.ts";
+import { parseGood, type QueryPage, queryPage, type TableDeps } from "./table-access.ts";
 
 const endedStatuses: readonly string[] = ["deleted", "failed"];
 
-/** Where the next page goes on: which list, and after which sort key. Opaque to callers; a project's own lists only. */
-const cursorSchema = z.object({ list: z.enum(["LIVE", "ENDED"]), after: z.string().nullable() });
-type Cursor = z.infer<typeof cursorSchema>;
+type List = "LIVE" | "ENDED";
 
-const encode = (cursor: Cursor) => Buffer.from(JSON.stringify(cursor)).toString("base64url");
-
-function decode(text: string): Cursor {
-  try {
-    return cursorSchema.parse(JSON.parse(Buffer.from(text, "base64url").toString("utf8")));
-  } catch (cause) {
-    throw new BulkheadError("INVALID_REQUEST", "Unknown cursor. Start the list again without one.", {
-      cause,
-      details: { parameter: "cursor" },
-    });
-  }
-}
-
-/** The lists that can hold what is asked for, in the order they are read. */
-function listsFor(query: SandboxQuery): readonly Cursor["list"][] {
+/** The lists that can hold what is asked for. */
+function listsFor(query: SandboxQuery): readonly List[] {
   if (query.statuses === null) return ["LIVE"];
   const live = query.statuses.some((status) => !endedStatuses.includes(status));
   const ended = query.statuses.some((status) => endedStatuses.includes(status));
   return [...(live ? (["LIVE"] as const) : []), ...(ended ? (["ENDED"] as const) : [])];
 }
 
-/** One page, newest first within a list; live ones before ended ones. A page is full unless the lists are at their end. */
+/** One page, newest first. Full unless the end is reached. A sandbox that ends keeps its place: both lists sort alike. */
 export async function listSandboxes(
   deps: TableDeps,
   projectId: string,
   query: SandboxQuery,
 ): Promise<Page<SandboxRecord>> {
-  const lists = listsFor(query);
-  const from = query.cursor === null ? null : decode(query.cursor);
-  const found: SandboxRecord[] = [];
-  let after = from?.after ?? null;
-  for (const list of lists.slice(Math.max(0, from === null ? 0 : lists.indexOf(from.list)))) {
-    for (;;) {
-      const page = await readPage(deps, projectId, list, after, query.limit);
-      for (const record of page.records) {
-        if (!matches(record, query)) continue;
-        found.push(record);
-        if (found.length > query.limit) return full(found.slice(0, query.limit), list);
-      }
-      if (page.last === null) break;
-      after = page.last;
-    }
-    after = null;
-  }
-  return { items: found, nextCursor: null };
-}
-
-/** More items exist: go on behind the last one shown. */
-function full(items: readonly SandboxRecord[], list: Cursor["list"]): Page<SandboxRecord> {
+  const after = query.cursor === null ? null : decodeCursor(query.cursor);
+  const found = await Promise.all(
+    listsFor(query).map((list) => readMatching(deps, `${list}#${projectId}`, after, query)),
+  );
+  // By id: one that ends between the two reads would show up twice.
+  const merged = [...new Map(found.flat().map((record) => [record.id, record])).values()].sort((a, b) =>
+    orderOf(a) < orderOf(b) ? 1 : -1,
+  );
+  const items = merged.slice(0, query.limit);
   const last = items.at(-1);
-  const lastList = last !== undefined && last.endedAt !== null ? "ENDED" : "LIVE";
   return {
     items,
-    nextCursor: encode({
-      list: last === undefined ? list : lastList,
-      after: last === undefined ? null : sortKeyOf(last),
-    }),
+    nextCursor: merged.length > items.length && last !== undefined ? encodeCursor(orderOf(last)) : null,
   };
 }
 
-function sortKeyOf(record: SandboxRecord): string {
-  return `${String(record.createdAt).padStart(14, "0")}#${record.id}`;
-}
+const orderOf = (record: SandboxRecord) => sortKeyOf(record.createdAt, record.id);
 
 function matches(record: SandboxRecord, query: SandboxQuery): boolean {
   return (
@@ -82,14 +47,26 @@ function matches(record: SandboxRecord, query: SandboxQuery): boolean {
   );
 }
 
-async function readPage(deps: TableDeps, projectId: string, list: Cursor["list"], after: string | null, limit: number) {
-  const page = await queryPage(deps, {
-    IndexName: "gsi1",
-    KeyConditionExpression: after === null ? "gsi1pk = :p" : "gsi1pk = :p AND gsi1sk < :after",
-    ExpressionAttributeValues: { ":p": `${list}#${projectId}`, ...(after === null ? {} : { ":after": after }) },
-    ScanIndexForward: false,
-    Limit: Math.max(limit + 1, 25),
-  });
-  const last = page.last?.["gsi1sk"];
-  return { records: parseGood(deps, page.items, sandboxItemSchema), last: typeof last === "string" ? last : null };
+/** The first ones of a list that match: one more than the page holds, to know whether there is another page. */
+async function readMatching(
+  deps: TableDeps,
+  partition: string,
+  after: string | null,
+  query: SandboxQuery,
+): Promise<SandboxRecord[]> {
+  const found: SandboxRecord[] = [];
+  let start: QueryPage["last"] = null;
+  do {
+    const page: QueryPage = await queryPage(deps, {
+      IndexName: "gsi1",
+      KeyConditionExpression: after === null ? "gsi1pk = :p" : "gsi1pk = :p AND gsi1sk < :after",
+      ExpressionAttributeValues: { ":p": partition, ...(after === null ? {} : { ":after": after }) },
+      ScanIndexForward: false,
+      Limit: Math.max(query.limit + 1, 25),
+      ...(start === null ? {} : { ExclusiveStartKey: start }),
+    });
+    found.push(...parseGood(deps, page.items, sandboxItemSchema).filter((record) => matches(record, query)));
+    start = page.last;
+  } while (start !== null && found.length <= query.limit);
+  return found;
 }

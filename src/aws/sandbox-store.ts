@@ -1,16 +1,18 @@
-import { DeleteCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { SandboxRecord } from "#core/model.ts";
 import type { SandboxStore } from "#core/ports.ts";
-import { call, conditional } from "./failures.ts";
+import { sortKeyOf } from "./cursor.ts";
+import { conditional } from "./failures.ts";
+import { claimIdempotency, releaseIdempotency } from "./idempotency.ts";
 import { makeQuota } from "./quota-store.ts";
 import { listSandboxes } from "./sandbox-list.ts";
-import { idempotencyItemSchema, sandboxItemSchema } from "./schemas.ts";
+import { sandboxItemSchema } from "./schemas.ts";
 import { liveShards, shardOf, soloKey } from "./table.ts";
 import { type IndexKeys, putNew, putNext, queryAll, readItem, type TableDeps } from "./table-access.ts";
 
 /** Live sandboxes stand in both indexes, ended ones only in their project's list of ended ones. */
 function indexKeys(record: SandboxRecord): IndexKeys {
-  const sortKey = `${String(record.createdAt).padStart(14, "0")}#${record.id}`;
+  const sortKey = sortKeyOf(record.createdAt, record.id);
   if (record.endedAt !== null) return { gsi1pk: `ENDED#${record.projectId}`, gsi1sk: sortKey };
   return {
     gsi1pk: `LIVE#${record.projectId}`,
@@ -21,8 +23,7 @@ function indexKeys(record: SandboxRecord): IndexKeys {
 }
 
 export function makeSandboxStore(deps: TableDeps): SandboxStore {
-  const { client, table, clock } = deps;
-  const idempotencyKey = (projectId: string, key: string) => soloKey("IDEMPOTENCY", `${projectId}#${key}`);
+  const { client, table } = deps;
   return {
     insert: (record) => putNew(deps, soloKey("SANDBOX", record.id), record, indexKeys(record)),
     replace: (record) => putNext(deps, soloKey("SANDBOX", record.id), record, indexKeys(record)),
@@ -48,35 +49,7 @@ export function makeSandboxStore(deps: TableDeps): SandboxStore {
       );
     },
     ...makeQuota(deps),
-    async claimIdempotency(claim) {
-      const key = idempotencyKey(claim.projectId, claim.key);
-      if ((await putNew(deps, key, claim)) === "written") return { existing: null };
-      const existing = await readItem(deps, key, idempotencyItemSchema);
-      if (existing !== undefined) return { existing };
-      // Expired but not yet removed by TTL: taken over, unless somebody else just did.
-      const taken = await conditional(() =>
-        client.send(
-          new UpdateCommand({
-            TableName: table,
-            Key: key,
-            UpdateExpression: "SET projectId = :p, #k = :k, bodyHash = :b, sandboxId = :s, expiresAtSeconds = :e",
-            ConditionExpression: "attribute_not_exists(pk) OR expiresAtSeconds <= :now",
-            ExpressionAttributeNames: { "#k": "key" },
-            ExpressionAttributeValues: {
-              ":p": claim.projectId,
-              ":k": claim.key,
-              ":b": claim.bodyHash,
-              ":s": claim.sandboxId,
-              ":e": claim.expiresAtSeconds,
-              ":now": Math.floor(clock.now() / 1000),
-            },
-          }),
-        ),
-      );
-      return { existing: taken === "written" ? null : ((await readItem(deps, key, idempotencyItemSchema)) ?? null) };
-    },
-    async releaseIdempotency(projectId, key) {
-      await call(() => client.send(new DeleteCommand({ TableName: table, Key: idempotencyKey(projectId, key) })));
-    },
+    claimIdempotency: (claim) => claimIdempotency(deps, claim),
+    releaseIdempotency: (projectId, key) => releaseIdempotency(deps, projectId, key),
   };
 }

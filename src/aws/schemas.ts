@@ -107,3 +107,5 @@ export const idempotencyItemSchema = z.object({
   sandboxId: z.string(),
   expiresAtSeconds: z.number(),
 });
+
+export const quotaItemSchema = z.object({ inUse: z.number() });

@@ -11,6 +11,7 @@ import type { Clock, Written } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import { call, conditional } from "./failures.ts";
 import { schemaVersion } from "./schemas.ts";
+import type { Key } from "./table.ts";
 
 export interface TableDeps {
   readonly client: DynamoDBDocumentClient;
@@ -19,14 +20,13 @@ export interface TableDeps {
   readonly logger: Logger;
 }
 
-export type Key = { readonly pk: string; readonly sk: string };
 /** Attributes for the indexes an item appears in. */
 export type IndexKeys = Readonly<Record<string, string>>;
 
 /** Reads one item, consistently. An item whose TTL has passed is treated as gone. @throws BulkheadError INTERNAL_ERROR for an item of another shape */
 export async function readItem<T>(deps: TableDeps, key: Key, schema: z.ZodType<T>): Promise<T | undefined> {
   const { Item } = await call(() =>
-    deps.client.send(new GetCommand({ TableName: deps.table, Key: key, ConsistentRead: true })),
+    deps.client.send(new GetCommand({ TableName: deps.table, Key: { ...key }, ConsistentRead: true })),
   );
   if (Item === undefined || isExpired(Item, deps.clock.now())) return undefined;
   const parsed = schema.safeParse(Item);

@@ -19,10 +19,12 @@ export function shardOf(id: string): number {
   return (id.codePointAt(id.length - 1) ?? 0) % liveShards;
 }
 
+export interface Key {
+  readonly pk: string;
+  readonly sk: string;
+}
+
 /** Key of an item that stands alone in its partition. */
-export function soloKey(
-  kind: "SANDBOX" | "INSTANCE" | "KEY" | "QUOTA" | "IDEMPOTENCY",
-  id: string,
-): { pk: string; sk: string } {
+export function soloKey(kind: "SANDBOX" | "INSTANCE" | "KEY" | "QUOTA" | "IDEMPOTENCY", id: string): Key {
   return { pk: `${kind}#${id}`, sk: kind };
 }

@@ -69,10 +69,9 @@ describe("languages", () => {
   });
 
   it("report a TypeScript syntax error as a failed run", async () => {
-    expect(await execute("ts", "const a: = 1")).toMatchObject({
-      exit_code: 1,
-      stderr: expect.stringContaining("main.ts:1"),
-    });
+    const run = await execute("ts", "const a: = 1");
+    expect(run.exit_code).toBe(1);
+    expect(run.stderr).toContain("main.ts:1");
   });
 
   it("take bash programs longer than one argument may be", async () => {
@@ -82,7 +81,7 @@ describe("languages", () => {
   it("that are unknown are refused with those that are installed", async () => {
     const { status, body } = await agent.ask("POST", "/execute", { code: "1", language: "cobol" });
     expect([status, body["code"]]).toEqual([400, "UNSUPPORTED_LANGUAGE"]);
-    expect(body["details"]).toMatchObject({ installed: expect.arrayContaining(["python", "bash"]) });
+    expect(body["error"]).toContain("python, javascript, typescript, bash");
   });
 });
 
@@ -121,7 +120,8 @@ describe("output", () => {
 describe("how a run ends", () => {
   it("by SIGKILL from elsewhere hints at memory", async () => {
     const run = await execute("bash", "kill -9 $$");
-    expect(run).toMatchObject({ exit_code: 137, stderr: expect.stringContaining("memory limit") });
+    expect(run.exit_code).toBe(137);
+    expect(run.stderr).toContain("memory limit");
   });
 
   it("when the caller hangs up", async () => {

@@ -43,7 +43,7 @@ const values: readonly unknown[] = [
   { type: "Buffer", data: [1, 256] },
 ];
 
-function* bodies(sample: Readonly<Record<string, unknown>>): Generator<unknown> {
+function* bodies(sample: Readonly<Record<string, unknown>>): Generator {
   yield* [sample, {}, null, [], "text", 5];
   for (const field of Object.keys(sample)) {
     for (const value of values) yield { ...sample, [field]: value };
