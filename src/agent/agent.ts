@@ -14,6 +14,7 @@ import { fileRoutes } from "./files/routes.ts";
 import { infoRoutes } from "./info-routes.ts";
 import { makeRunPython } from "./interpreter/run-python.ts";
 import { type EndCause, makeLifecycle } from "./lifecycle.ts";
+import { makeRehearsal } from "./rehearsal.ts";
 import { makeRouter } from "./router.ts";
 import { makeAgentServer } from "./server.ts";
 import { systemRoutes } from "./system-routes.ts";
@@ -39,8 +40,9 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const run = makeRunner({ ...user, marks: makeMarks() });
   const rich = settings.features.includes("rich-output") ? { runPython: makeRunPython({ run, tools }) } : {};
   const languages = makeLanguages({ run, programs, ...rich, ...user });
+  const rehearsal = makeRehearsal({ lifecycle, run, clock, cwd: roots[0] ?? "/", env: environment });
   const router = makeRouter([
-    ...controlRoutes(lifecycle),
+    ...controlRoutes(lifecycle, rehearsal),
     ...infoRoutes({ settings, lifecycle, clock, startedAt }),
     ...systemRoutes({ lifecycle, clock, startedAt, ...user, disk: roots[0] ?? "/workspace" }),
     ...envRoutes(lifecycle, clock),

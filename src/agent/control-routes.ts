@@ -4,7 +4,7 @@ import { parseActivate, parseLease } from "./parse.ts";
 import type { Route } from "./router.ts";
 
 /** Routes of the control plane (agent-control.ts). Each answers the agent's state. */
-export function controlRoutes(lifecycle: Lifecycle): Route[] {
+export function controlRoutes(lifecycle: Lifecycle, rehearsal: () => void): Route[] {
   return [
     {
       method: "POST",
@@ -22,6 +22,13 @@ export function controlRoutes(lifecycle: Lifecycle): Route[] {
         request.send(200, lifecycle.state());
       },
     },
-    { method: "GET", path: `${controlPrefix}state`, handle: (request) => request.send(200, lifecycle.state()) },
+    {
+      method: "GET",
+      path: `${controlPrefix}state`,
+      handle(request) {
+        request.send(200, lifecycle.state());
+        rehearsal();
+      },
+    },
   ];
 }

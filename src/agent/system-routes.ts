@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import { arch, availableParallelism, hostname, platform, totalmem } from "node:os";
-import type { ProcessView, SystemResponse } from "#contracts/agent/info.ts";
+import type { ProcessesResponse, ProcessView, SystemResponse } from "#contracts/agent/info.ts";
 import { toRfc3339 } from "#contracts/time.ts";
 import type { AgentClock } from "./clock.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -112,22 +112,15 @@ export function systemRoutes({ lifecycle, clock, startedAt, uid, disk }: SystemO
     };
   }
 
-  function processes(): readonly ProcessView[] {
+  function processes(): ProcessesResponse {
     const boot = bootSeconds();
-    return all()
-      .filter((stat) => isUserProcess(stat, uid))
-      .map((stat) => view(stat, boot, memoryMb()));
+    const own = all().filter((stat) => isUserProcess(stat, uid));
+    const list = own.map((stat) => view(stat, boot, memoryMb()));
+    return { processes: list, count: list.length, timestamp: toRfc3339(clock.now()) };
   }
 
   return [
     { method: "GET", path: "/system", handle: (request) => request.send(200, system()) },
-    {
-      method: "GET",
-      path: "/processes",
-      handle(request) {
-        const list = processes();
-        request.send(200, { processes: list, count: list.length, timestamp: toRfc3339(clock.now()) });
-      },
-    },
+    { method: "GET", path: "/processes", handle: (request) => request.send(200, processes()) },
   ];
 }

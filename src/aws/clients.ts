@@ -5,7 +5,10 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 
 const translate = { marshallOptions: { removeUndefinedValues: true } };
 
-/** DynamoDB in an AWS region, with the caller's own credentials. Make one and keep it: its retry bucket learns the table's rate. */
+/**
+ * DynamoDB in an AWS region, with the caller's own credentials. Make one and keep it: its retry bucket learns the table's rate.
+ * @public for the functions that mount the core on AWS
+ */
 export function makeDocumentClient(region: string): DynamoDBDocumentClient {
   const client = new DynamoDBClient({
     region,

@@ -6,6 +6,8 @@ export interface PlatformConfig {
   readonly maxLifetimeSeconds: number;
   /** How long create waits for an instance before it answers with status `creating`. */
   readonly createWaitMs: number;
+  /** Creates at work at once; the others wait in line. More than a machine can serve at once only makes all of them late. */
+  readonly createConcurrency: number;
   /** Sandboxes that may live at once in one project. */
   readonly quotaPerProject: number;
   /** Warm instances to hold, by template name. */

@@ -2,6 +2,7 @@ import { BulkheadError } from "#contracts/errors.ts";
 import { decideDeadlines, leaseOf } from "./deadlines.ts";
 import type { CoreDeps } from "./deps.ts";
 import type { Ender } from "./end.ts";
+import { makeGate } from "./gate.ts";
 import { isOver, statusDeadlineMs } from "./lifecycle.ts";
 import type { Deadlines, InstanceRecord, Principal, SandboxRecord, TemplateRecord } from "./model.ts";
 import { takeQuota } from "./quota.ts";
@@ -55,6 +56,7 @@ interface Making {
 export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
   const { config, ports } = deps;
   const { sandboxes, clock, logger } = ports;
+  const gate = makeGate(clock, config.createConcurrency);
   const atWork = new Map<string, { readonly making: Making; readonly made: Promise<unknown> }>();
 
   async function activate(making: Making, instance: InstanceRecord, deadlines: Deadlines): Promise<void> {
@@ -169,25 +171,15 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
 
   return {
     async create(principal, input, sandboxId, onLateFailure) {
-      const template = await findTemplate(deps, input.template);
-      const draft = makeDraft(deps, principal, input, template, sandboxId);
-      const undo = makeUndo(logger);
-      await takeQuota(deps, principal.projectId);
-      // Ending the record returns the quota; this undo is for the time before there is one.
-      undo.add("quota", async () => {
-        if ((await sandboxes.get(sandboxId)) === undefined) await sandboxes.returnQuota(principal.projectId);
-      });
-      const making: Making = { draft, template, input, stored: null, died: new Set() };
-      const made = start(making, undo);
-      const answered = await within(clock, made, config.createWaitMs);
-      if (answered !== "late") return answered.value;
-      made.catch((error: unknown) => {
-        logger.error("create failed after it was answered", { sandbox: sandboxId, error });
-        onLateFailure?.().catch((unreleased: unknown) =>
-          logger.error("failed create not cleaned up", { sandbox: sandboxId, error: unreleased }),
-        );
-      });
-      return making.stored ?? draft;
+      const leave = await gate.enter(config.createWaitMs);
+      try {
+        const { made, making } = await begin(principal, input, sandboxId);
+        made.then(leave, leave);
+        return await answer(made, making, onLateFailure);
+      } catch (thrown) {
+        leave();
+        throw thrown;
+      }
     },
     instanceDied(sandboxId, instanceId) {
       const work = atWork.get(sandboxId);
@@ -198,6 +190,38 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
       await Promise.allSettled([...atWork.values()].map((work) => work.made));
     },
   };
+
+  /** Takes the quota and sets the create to work. */
+  async function begin(principal: Principal, input: CreateInput, sandboxId: string) {
+    const template = await findTemplate(deps, input.template);
+    const draft = makeDraft(deps, principal, input, template, sandboxId);
+    const undo = makeUndo(logger);
+    await takeQuota(deps, principal.projectId);
+    // Ending the record returns the quota; this undo is for the time before there is one.
+    undo.add("quota", async () => {
+      if ((await sandboxes.get(sandboxId)) === undefined) await sandboxes.returnQuota(principal.projectId);
+    });
+    const making: Making = { draft, template, input, stored: null, died: new Set() };
+    return { making, made: start(making, undo) };
+  }
+
+  /** The finished sandbox, or after the configured wait what there is of it. */
+  async function answer(
+    made: Promise<SandboxRecord>,
+    making: Making,
+    onLateFailure?: () => Promise<void>,
+  ): Promise<SandboxRecord> {
+    const answered = await within(clock, made, config.createWaitMs);
+    if (answered !== "late") return answered.value;
+    const sandbox = making.draft.id;
+    made.catch((error: unknown) => {
+      logger.error("create failed after it was answered", { sandbox, error });
+      onLateFailure?.().catch((unreleased: unknown) =>
+        logger.error("failed create not cleaned up", { sandbox, error: unreleased }),
+      );
+    });
+    return making.stored ?? making.draft;
+  }
 
   function start(making: Making, undo: Undo): Promise<SandboxRecord> {
     // Known as at work before its first step.

@@ -99,6 +99,7 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
 
   async function fillAll(): Promise<void> {
     do {
+      await waitForQuiet();
       again = false;
       for (const [name, size] of Object.entries(deps.sizes)) {
         try {

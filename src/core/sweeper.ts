@@ -6,6 +6,7 @@ import type { Ender } from "./end.ts";
 import type { SandboxRecord } from "./model.ts";
 import { makeSuspects } from "./suspects.ts";
 import { makeInstanceSweeper } from "./sweep-instances.ts";
+import { makeQuotaSweeper } from "./sweep-quota.ts";
 import { lookAround, type World } from "./sweep-world.ts";
 
 export interface SweepReport {
@@ -29,6 +30,7 @@ export function makeSweeper(deps: CoreDeps, ender: Ender): Sweeper {
   const { clock, logger } = ports;
   const suspects = makeSuspects(clock, graceMs);
   const instanceSweeper = makeInstanceSweeper(deps, suspects);
+  const quotaSweeper = makeQuotaSweeper(deps, suspects);
 
   /** Idle by our record: the agent may have seen activity that no gateway reported. */
   async function reallyIdle(record: SandboxRecord, world: World): Promise<boolean> {
@@ -71,19 +73,6 @@ export function makeSweeper(deps: CoreDeps, ender: Ender): Sweeper {
     return endIf(record, (fresh) => (fresh.instanceId === record.instanceId ? "task_failed" : null));
   }
 
-  /** A counter that has differed from the count for the grace time is set right, unless it moves meanwhile. */
-  async function sweepQuota(projectId: string, world: World): Promise<boolean> {
-    const live = [...world.sandboxes.values()].filter((record) => record.projectId === projectId).length;
-    const counted = await ports.sandboxes.quotaInUse(projectId);
-    if (counted === live) {
-      deps.recount.delete(projectId);
-      return false;
-    }
-    if (!suspects.confirmed(`quota ${projectId} ${counted - live}`)) return false;
-    logger.warn("quota counter repaired", { project: projectId, counted, live });
-    return (await ports.sandboxes.repairQuota(projectId, counted, live)) === "written";
-  }
-
   return {
     async sweepOnce() {
       const world = await lookAround(ports);
@@ -101,7 +90,7 @@ export function makeSweeper(deps: CoreDeps, ender: Ender): Sweeper {
       await sweep(world.instances.values(), "reconciled", (record) => instanceSweeper.sweepRecord(record, world));
       await sweep(world.truth.values(), "reconciled", (truth) => instanceSweeper.sweepTruth(truth, world));
       const projects = new Set([...deps.recount, ...[...world.sandboxes.values()].map((record) => record.projectId)]);
-      await sweep(projects, "reconciled", (projectId) => sweepQuota(projectId, world));
+      await sweep(await quotaSweeper.count(projects), "reconciled", quotaSweeper.repair);
       suspects.forgetUnseen();
       if (tally.ended + tally.reconciled > 0) deps.pool.refill();
       return tally;

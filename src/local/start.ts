@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { makeSocketDocumentClient } from "#aws/clients.ts";
+import { repairIndexes } from "#aws/repair-indexes.ts";
 import { ensureTable, makeDynamoStores, type Stores } from "#aws/stores.ts";
 import { makeEvents } from "#core/events.ts";
 import { makePlatform, type Platform } from "#core/platform.ts";
 import type { Events } from "#core/ports.ts";
+import { cacheTemplates } from "#core/template-cache.ts";
 import { makeTokenVerifier } from "#core/tokens.ts";
 import { type FileDecisionLog, makeFileDecisionLog } from "#egress/file-log.ts";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
@@ -106,7 +108,8 @@ async function makeParts(deps: StartDeps, undo: (() => Promise<unknown>)[]): Pro
   const { config, home, logger, progress } = deps;
   const database = await openDatabase(home.databaseDir, deps.assets.databaseWorker);
   undo.push(() => database.close());
-  const stores = await openStores(database, logger);
+  const stored = await openStores(database, logger);
+  const stores = { ...stored, templates: cacheTemplates(stored.templates, clock) };
   const decisions = makeFileDecisionLog({ path: join(home.logsDir, "egress.jsonl"), logger });
   undo.push(() => decisions.close());
   const shelf = makeTemplateShelf({ store: stores.templates, home: home.root, clock, logger, progress });
@@ -165,6 +168,8 @@ async function openBothDoors(deps: StartDeps, parts: Parts): Promise<Doors> {
 async function openStores(database: LocalDatabase, logger: Logger): Promise<Stores> {
   const client = makeSocketDocumentClient(database.socketPath);
   await ensureTable(client, table, clock);
+  // A run that was killed between an item and its index entries left them apart; everything after trusts the indexes.
+  await repairIndexes(client, table);
   return makeDynamoStores({ client, table, clock, logger });
 }
 
@@ -227,6 +232,7 @@ function platformConfig(config: LocalConfig): Parameters<typeof makePlatform>[0]
     idleTimeoutSeconds: config.idleTimeoutSeconds,
     maxLifetimeSeconds: config.maxLifetimeSeconds,
     createWaitMs: config.createWaitSeconds * 1000,
+    createConcurrency: 6,
     quotaPerProject: config.maxSandboxes,
     pool: config.codeInterpreter ? config.pool : omit(config.pool, "code-interpreter"),
     refillConcurrency: 2,

@@ -1,4 +1,3 @@
-import { BulkheadError } from "#contracts/errors.ts";
 import { isEnded } from "#core/lifecycle.ts";
 import type { SandboxRecord } from "#core/model.ts";
 import type { Clock, IdempotencyClaim, SandboxQuery, SandboxStore, Written } from "#core/ports.ts";
@@ -22,7 +21,6 @@ export function makeMemorySandboxStore(clock: Clock): SandboxStore {
     get: async (id) => records.get(id),
     async list(projectId, query) {
       const after = query.cursor === null ? null : positionIn(query.cursor);
-      if (after === undefined) throw new BulkheadError("INVALID_REQUEST", "Unknown cursor. Start the list again.");
       const matching = records
         .all()
         .filter((record) => record.projectId === projectId && asked(record, query))

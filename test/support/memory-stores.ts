@@ -1,7 +1,7 @@
 import type { ApiKeyRecord, AuditEvent, InstanceRecord, TemplateRecord } from "#core/model.ts";
 import type { AuditLog, Clock, InstanceStore, KeyStore, SandboxStore, TemplateStore } from "#core/ports.ts";
 import { makeMemorySandboxStore } from "./memory-sandbox-store.ts";
-import { makeMemoryTable } from "./memory-table.ts";
+import { cursorOf, makeMemoryTable, orderOf, positionIn } from "./memory-table.ts";
 
 /** The store ports in memory. They pass the same suites (test/contract) as the DynamoDB adapters. */
 export interface MemoryStores {
@@ -32,7 +32,7 @@ function makeInstances(clock: Clock): InstanceStore {
       records
         .all()
         .filter((record) => record.state === "warm" && record.templateName === templateName)
-        .sort((a, b) => a.createdAt - b.createdAt)
+        .sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1))
         .slice(0, limit)
         .map((record) => record.id),
     async claim(id, sandboxId) {
@@ -54,16 +54,20 @@ function makeTemplates(clock: Clock): TemplateStore {
   return {
     put: async (record) => records.put(record.name, record),
     get: async (nameOrId) => records.all().find((record) => record.name === nameOrId || record.id === nameOrId),
-    list: async () => records.all(),
+    list: async () => records.all().sort((a, b) => (a.name < b.name ? -1 : 1)),
   };
 }
 
 function makeKeys(clock: Clock): KeyStore {
-  const records = makeMemoryTable<Omit<ApiKeyRecord, "never">>(clock);
+  const records = makeMemoryTable<ApiKeyRecord>(clock);
   return {
     insert: async (record) => records.insert(record.id, record),
     get: async (id) => records.get(id),
-    list: async (projectId) => records.all().filter((record) => record.projectId === projectId),
+    list: async (projectId) =>
+      records
+        .all()
+        .filter((record) => record.projectId === projectId)
+        .sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1)),
     async revoke(id, at) {
       const record = records.get(id);
       if (record?.revokedAt !== null) return "lost";
@@ -83,10 +87,19 @@ function makeAudit(): MemoryStores["audit"] {
     events,
     append: async (event) => void events.push(structuredClone(event)),
     async list(projectId, limit, cursor) {
-      const matching = events.filter((event) => event.projectId === projectId).reverse();
-      const from = cursor === null ? 0 : Number(cursor);
-      const items = matching.slice(from, from + limit);
-      return { items, nextCursor: from + items.length < matching.length ? String(from + items.length) : null };
+      const after = cursor === null ? null : positionIn(cursor);
+      const matching = events
+        .filter((event) => event.projectId === projectId)
+        .sort((a, b) => (orderOf(placed(a)) < orderOf(placed(b)) ? 1 : -1))
+        .filter((event) => after === null || orderOf(placed(event)) < after);
+      const items = matching.slice(0, limit);
+      const last = items.at(-1);
+      return {
+        items,
+        nextCursor: matching.length > items.length && last !== undefined ? cursorOf(placed(last)) : null,
+      };
     },
   };
 }
+
+const placed = (event: AuditEvent) => ({ createdAt: event.at, id: event.id });

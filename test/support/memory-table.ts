@@ -1,3 +1,4 @@
+import { BulkheadError } from "#contracts/errors.ts";
 import type { Clock, Written } from "#core/ports.ts";
 
 /** A map with the promises of the real table: copies in and out, conditional writes, expiry checked by the reader. */
@@ -50,8 +51,9 @@ export function cursorOf(record: { readonly createdAt: number; readonly id: stri
   return Buffer.from(`memory:${orderOf(record)}`).toString("base64url");
 }
 
-/** The order a cursor stands for, or undefined when it is not one of ours. */
-export function positionIn(cursor: string): string | undefined {
+/** The order a cursor stands for. @throws BulkheadError INVALID_REQUEST when it is not one of ours */
+export function positionIn(cursor: string): string {
   const text = Buffer.from(cursor, "base64url").toString("utf8");
-  return text.startsWith("memory:") ? text.slice("memory:".length) : undefined;
+  if (text.startsWith("memory:")) return text.slice("memory:".length);
+  throw new BulkheadError("INVALID_REQUEST", "Unknown cursor. Start the list again without one.");
 }

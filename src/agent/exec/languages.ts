@@ -1,5 +1,6 @@
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { Language } from "#contracts/agent/languages.ts";
+import { BulkheadError } from "#contracts/errors.ts";
 import type { Programs } from "./programs.ts";
 import { pythonLoader } from "./python-loader.ts";
 import type { RichResult, Runner, RunPython, RunRequest, RunResult } from "./run.ts";
@@ -54,18 +55,40 @@ function typescript({ run, programs }: LanguageOptions): RunCode {
   };
 }
 
-/** Built first and run then, because `go run` hides the program's exit code. Its directory is the agent's, so that user code cannot swap the source. */
-function go({ run, uid, gid }: LanguageOptions): RunCode {
+interface GoFiles {
+  readonly directory: string;
+  readonly source: string;
+  /** The user's; the compiler works here. */
+  readonly work: string;
+}
+
+/** The directory is the agent's, so that user code cannot swap the source while it is compiled. */
+async function makeGoFiles(code: string, { uid, gid }: LanguageOptions): Promise<GoFiles> {
+  let directory: string | undefined;
+  try {
+    directory = await mkdtemp("/tmp/bulkhead-go-");
+    const files = { directory, source: `${directory}/main.go`, work: `${directory}/work` };
+    await chmod(directory, 0o755);
+    await mkdir(files.work, { mode: 0o700 });
+    if (uid !== undefined && gid !== undefined) await chown(files.work, uid, gid);
+    await writeFile(files.source, code, { mode: 0o644 });
+    return files;
+  } catch (cause) {
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+    throw new BulkheadError("EXECUTION_FAILED", "No room to compile in /tmp. Delete files there and run again.", {
+      cause,
+    });
+  }
+}
+
+/** Built first and run then, because `go run` hides the program's exit code. */
+function go(options: LanguageOptions): RunCode {
+  const { run } = options;
   return async ({ code, ...request }) => {
-    const directory = await mkdtemp("/tmp/bulkhead-go-");
+    const { directory, source, work } = await makeGoFiles(code, options);
     try {
-      const work = `${directory}/work`;
-      await mkdir(work, { mode: 0o700 });
-      await writeFile(`${directory}/main.go`, code, { mode: 0o644 });
-      await chmod(directory, 0o755);
-      if (uid !== undefined && gid !== undefined) await chown(work, uid, gid);
       const env = { GOCACHE: "/tmp/.cache/go-build", GOFLAGS: "-buildvcs=false", GOTMPDIR: work, ...request.env };
-      const built = await run({ ...request, env, args: ["build", "-o", `${work}/main`, `${directory}/main.go`] });
+      const built = await run({ ...request, env, args: ["build", "-o", `${work}/main`, source] });
       return await then(built, request, (timeoutMs) =>
         run({ ...request, env, timeoutMs, file: `${work}/main`, args: [] }),
       );

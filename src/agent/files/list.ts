@@ -7,7 +7,7 @@ import { at, type Confinement, closing, closingLater, type Held, itself } from "
 import { errnoOf, fileError, invalidPath, noSuchDirectory, tooLarge } from "./errors.ts";
 
 /** Entries that one answer may carry. */
-export const maxListEntries = 100_000;
+const maxListEntries = 100_000;
 
 /** Last instant with a four-digit year: file systems store later ones, clients cannot read them. */
 const latest = Date.UTC(9999, 11, 31);
@@ -22,7 +22,7 @@ const kinds: readonly (readonly [number, string])[] = [
 ];
 
 /** As `ls -l` writes them. */
-export function permissionsText(mode: number): string {
+function permissionsText(mode: number): string {
   const kind = kinds.find(([bits]) => (mode & constants.S_IFMT) === bits)?.[1] ?? "-";
   const triple = (shift: number) =>
     ["r", "w", "x"].map((letter, index) => (mode & ((4 >> index) << shift) ? letter : "-")).join("");

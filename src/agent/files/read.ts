@@ -10,7 +10,7 @@ import { invalidPath, tooLarge } from "./errors.ts";
 const readAsync = promisify(read);
 
 /** Bytes that one JSON answer may carry; clients hold it several times over. */
-export const maxReadBytes = 32 * 2 ** 20;
+const maxReadBytes = 32 * 2 ** 20;
 
 const smallBytes = 256 * 1024;
 const chunkBytes = 2 ** 20;

@@ -1,6 +1,6 @@
 import type { Logger } from "#telemetry/logger.ts";
 import { noopLogger } from "#telemetry/logger.ts";
-import type { RichOutput, RunPython, Runner } from "../exec/run.ts";
+import type { RichOutput, Runner, RunPython } from "../exec/run.ts";
 
 export interface RunPythonOptions {
   readonly run: Runner;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { envVarsSchema } from "./env.ts";
 import { maxExecSeconds } from "./languages.ts";
 
-export { type Language, languageAliases, languageOf, maxExecSeconds } from "./languages.ts";
+export { languageOf } from "./languages.ts";
 
 /** Seconds, positive, clamped to {@link maxExecSeconds}; 0, null and absent mean the default. */
 export function timeoutSeconds(byDefault: number) {

@@ -26,7 +26,11 @@ export function pipProgress(line: string): string | undefined {
 }
 
 /** A line every few seconds while nothing else is said. */
-async function withSignsOfLife<T>(what: string, onProgress: (text: string) => void, work: () => Promise<T>): Promise<T> {
+async function withSignsOfLife<T>(
+  what: string,
+  onProgress: (text: string) => void,
+  work: () => Promise<T>,
+): Promise<T> {
   const startedAt = Date.now();
   const timer = setInterval(() => onProgress(`${what} (${Math.round((Date.now() - startedAt) / 1000)} s)`), 5000);
   try {
@@ -49,7 +53,15 @@ async function pipInstall(directory: string, options: InstallOptions): Promise<v
   const list = `${directory}/requirements.txt`;
   await writeFile(list, `${options.requirements.join("\n")}\n`);
   const settings = [`PIP_CACHE_DIR=${options.cache}`, "PIP_ROOT_USER_ACTION=ignore", "PIP_USER=0", "PIP_NO_INPUT=1"];
-  const flags = ["--progress-bar", "off", "--disable-pip-version-check", "--only-binary", ":all:", "--no-deps", "--no-compile"];
+  const flags = [
+    "--progress-bar",
+    "off",
+    "--disable-pip-version-check",
+    "--only-binary",
+    ":all:",
+    "--no-deps",
+    "--no-compile",
+  ];
   const command = [...pip, "install", ...flags, "--target", `${directory}/site-packages`, "-r", list];
   const onLine = (line: string) => {
     const text = pipProgress(line);
@@ -59,7 +71,8 @@ async function pipInstall(directory: string, options: InstallOptions): Promise<v
     run([...cleanPython, ...settings, ...command], { signal, onLine }),
   );
   if (code === 0) return;
-  const next = "Check that this host reaches pypi.org (or set PIP_INDEX_URL) and start again; finished downloads are kept.";
+  const next =
+    "Check that this host reaches pypi.org (or set PIP_INDEX_URL) and start again; finished downloads are kept.";
   throw failure("pip could not install the packages", lines, next);
 }
 
@@ -86,8 +99,8 @@ async function tryOut(directory: string, { run, onProgress, signal }: InstallOpt
 export async function install(directory: string, options: InstallOptions): Promise<void> {
   await mkdir(`${directory}/site-packages`, { recursive: true, mode: 0o755 });
   await pipInstall(directory, options);
+  await writeFile(`${directory}/site-packages/sitecustomize.py`, seedMatplotlib);
   await compile(directory, options);
   await mkdir(`${directory}/matplotlib`, { mode: 0o755 });
   await tryOut(directory, options);
-  await writeFile(`${directory}/site-packages/sitecustomize.py`, seedMatplotlib);
 }

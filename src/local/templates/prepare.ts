@@ -69,7 +69,9 @@ async function prepareCodeInterpreter(options: PrepareOptions): Promise<Prepared
     const directory = await mkdtemp(join(parent, "unfinished-"));
     try {
       await chmod(directory, 0o755);
-      onProgress(`installing ${requirements.length} Python packages, about 130 MB to download and 450 MB on disk (once)`);
+      onProgress(
+        `installing ${requirements.length} Python packages, about 110 MB to download and 540 MB on disk (once)`,
+      );
       await install(directory, { run, requirements, cache, root, onProgress, signal });
       await rename(directory, finished);
     } catch (error) {

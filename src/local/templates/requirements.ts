@@ -56,5 +56,8 @@ export function requirementsFor(python: string): readonly string[] {
   const [major = 0, minor = 0] = python.split(".").map(Number);
   if (major === 3 && minor === 10) return [...everywhere, ...forPython310].sort();
   if (major === 3 && minor >= 11) return [...everywhere, ...forLaterPythons].sort();
-  throw new BulkheadError("SERVICE_UNAVAILABLE", `It needs Python 3.10 or later at /usr/bin/python3; this host has ${python}.`);
+  throw new BulkheadError(
+    "SERVICE_UNAVAILABLE",
+    `It needs Python 3.10 or later at /usr/bin/python3; this host has ${python}.`,
+  );
 }

@@ -68,6 +68,12 @@ describe("languages", () => {
     expect(await execute(language, code)).toMatchObject({ stdout, exit_code: exitCode, success: exitCode === 0 });
   });
 
+  it.runIf(existsSync("/usr/local/go/bin/go"))("run go with its own exit code, without leaving a file", async () => {
+    const code = 'package main\nimport ("fmt"; "os")\nfunc main() { fmt.Println("hi"); os.Exit(5) }';
+    expect(await execute("golang", code)).toMatchObject({ stdout: "hi\n", stderr: "", exit_code: 5 });
+    expect(readdirSync("/tmp").filter((name) => name.startsWith("bulkhead-go-"))).toEqual([]);
+  });
+
   it("report a TypeScript syntax error as a failed run", async () => {
     const run = await execute("ts", "const a: = 1");
     expect(run.exit_code).toBe(1);

@@ -9,6 +9,7 @@ import {
   infoResponseSchema,
   pingResponseSchema,
   processesResponseSchema,
+  rootResponseSchema,
   systemResponseSchema,
 } from "#contracts/agent/info.ts";
 import { agentExitCodes, agentStateSchema } from "#contracts/agent-control.ts";
@@ -43,6 +44,7 @@ function activation(lease: Readonly<Record<string, number>> = {}, id = "s1") {
 
 describe("facts", () => {
   it.each([
+    ["/", rootResponseSchema],
     ["/health", healthResponseSchema],
     ["/info", infoResponseSchema],
     ["/ping", pingResponseSchema],

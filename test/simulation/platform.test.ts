@@ -1,0 +1,164 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { BulkheadError } from "#contracts/errors.ts";
+import type { PlatformConfig } from "#core/config.ts";
+import { expiresAt } from "#core/deadlines.ts";
+import { makePlatform } from "#core/platform.ts";
+import { type Fakes, makeFakes } from "#test/support/fakes.ts";
+import { aContext, aPrincipal, aTemplate } from "#test/support/fixtures.ts";
+import { makeRandom } from "#test/support/virtual-clock.ts";
+
+/** `SIM_SEED=7 npx vitest run --project simulation` replays one world; `SIM_SEEDS` says how many are tried. */
+const environment = z
+  .object({ SIM_SEED: z.coerce.number().int().optional(), SIM_SEEDS: z.coerce.number().int().default(200) })
+  .parse(process.env);
+const seeds =
+  environment.SIM_SEED === undefined
+    ? Array.from({ length: environment.SIM_SEEDS }, (_, index) => index + 1)
+    : [environment.SIM_SEED];
+
+const config: PlatformConfig = {
+  region: "local",
+  idleTimeoutSeconds: 120,
+  maxLifetimeSeconds: 600,
+  createWaitMs: 1_000,
+  createConcurrency: 100,
+  quotaPerProject: 6,
+  pool: { base: 2 },
+  refillConcurrency: 2,
+  sweepEveryMs: 20_000,
+  tombstoneSeconds: 86_400,
+};
+
+interface Sim {
+  readonly world: Fakes;
+  readonly random: () => number;
+  /** How often a call of a port fails, before or after it had its effect. */
+  faultRate: number;
+  platform: ReturnType<typeof makePlatform>;
+  readonly known: string[];
+}
+
+function makeSim(seed: number): Sim {
+  const random = makeRandom(seed);
+  const strike = (call: string) => {
+    // Written events are the only thing that is not repaired; losing them is an error of its own.
+    if (call.startsWith("audit") || random() >= sim.faultRate) return;
+    throw new BulkheadError("SERVICE_UNAVAILABLE", `injected into ${call}`);
+  };
+  const world = makeFakes({ seed, faults: { before: strike, after: strike } });
+  world.compute.latencyMs = Math.floor(random() * 2_000);
+  world.agent.latencyMs = Math.floor(random() * 200);
+  world.agent.watchdog = random() < 0.5;
+  const sim: Sim = { world, random, faultRate: 0, platform: makePlatform(config, world.ports), known: [] };
+  world.compute.onExit((exit) => {
+    // Told late, twice, or never.
+    const told = Math.floor(random() * 3);
+    for (let count = 0; count < told; count += 1) {
+      world.clock.after(random() * 5_000, () => void sim.platform.instanceExited(exit).catch(() => {}));
+    }
+  });
+  return sim;
+}
+
+const ignore = () => {};
+const pick = <T>(sim: Sim, items: readonly T[]): T | undefined => items[Math.floor(sim.random() * items.length)];
+
+function create(sim: Sim): void {
+  const { random, platform } = sim;
+  const caller = new AbortController();
+  const input = {
+    template: { name: "base" },
+    timeoutSeconds: random() < 0.5 ? Math.ceil(random() * 300) : null,
+    internetAccess: true,
+    env: {},
+  };
+  const context = {
+    ...aContext,
+    idempotencyKey: random() < 0.3 ? `key${Math.floor(random() * 5)}` : null,
+    bodyHash: `body${Math.floor(random() * 2)}`,
+    signal: caller.signal,
+  };
+  platform.sandboxes.create(aPrincipal, input, context).then(({ sandbox }) => sim.known.push(sandbox.id), ignore);
+  if (random() < 0.2) sim.world.clock.after(random() * 3_000, () => caller.abort());
+}
+
+function act(sim: Sim): void {
+  const { random, platform, world } = sim;
+  const id = pick(sim, sim.known) ?? "";
+  const instance = pick(sim, [...world.compute.existing.keys()]) ?? "";
+  const what = random();
+  if (what < 0.45) create(sim);
+  else if (what < 0.6) platform.sandboxes.kill(aPrincipal, id, aContext).catch(ignore);
+  else if (what < 0.7) platform.sandboxes.setTimeout(aPrincipal, id, 200, aContext).catch(ignore);
+  else if (what < 0.78) platform.sandboxes.touch(id).catch(ignore);
+  else if (what < 0.84) world.compute.exit(instance, "out_of_memory");
+  else if (what < 0.88) world.compute.vanish(instance);
+  else if (what < 0.92) world.agent.silent.add(instance);
+  else if (what < 0.97) platform.sweeper.sweepOnce().catch(ignore);
+  else sim.faultRate = random() < 0.5 ? 0 : random() * 0.15;
+}
+
+/** The process dies and another starts; instances go on, as tasks on AWS do. What was in flight in the dead one fails from now on. */
+function restart(sim: Sim): void {
+  sim.platform = makePlatform(config, sim.world.ports);
+  sim.platform.start();
+}
+
+async function check(sim: Sim): Promise<void> {
+  const { stores, compute, agent, clock } = sim.world;
+  const owners = new Map<string, string>();
+  let live = 0;
+  for await (const record of stores.sandboxes.listLive()) {
+    live += 1;
+    expect(["creating", "deleting"], `${record.id} stuck in ${record.status}`).not.toContain(record.status);
+    expect(expiresAt(record.deadlines) + 2 * config.sweepEveryMs, `${record.id} outlives its lease`).toBeGreaterThan(
+      clock.now(),
+    );
+    expect(compute.existing.has(record.instanceId ?? ""), `${record.id} has no instance`).toBe(true);
+    expect(owners.get(record.instanceId ?? ""), "two sandboxes on one instance").toBeUndefined();
+    owners.set(record.instanceId ?? "", record.id);
+  }
+  const records = new Set<string>();
+  for await (const record of stores.instances.listAll()) {
+    records.add(record.id);
+    if (record.sandboxId !== null) expect(owners.get(record.id), `${record.id} leaked`).toBe(record.sandboxId);
+  }
+  for (const id of compute.existing.keys()) expect(records.has(id), `${id} exists without a record`).toBe(true);
+  for (const id of compute.launches) expect(agent.served(id).length, `${id} served two`).toBeLessThanOrEqual(1);
+  expect(await stores.sandboxes.quotaInUse(aPrincipal.projectId), "quota").toBe(live);
+}
+
+async function run(seed: number): Promise<void> {
+  const sim = makeSim(seed);
+  const { clock, stores } = sim.world;
+  await stores.templates.put(aTemplate());
+  sim.platform.start();
+  sim.faultRate = sim.random() * 0.15;
+  for (let step = 0; step < 25; step += 1) {
+    act(sim);
+    await clock.advance(Math.floor(sim.random() * sim.random() * 15_000));
+    if (sim.random() < 0.02) restart(sim);
+  }
+  // The weather clears: whatever went wrong is put right by the sweeps alone.
+  sim.faultRate = 0;
+  // A process that has just started recounts the quota of a project once that project does something.
+  create(sim);
+  await clock.advance(8 * config.sweepEveryMs + 120_000);
+  await check(sim);
+  await clock.advance(config.maxLifetimeSeconds * 1000 + 4 * config.sweepEveryMs);
+  await check(sim);
+  for await (const record of stores.sandboxes.listLive()) expect.fail(`${record.id} outlived its lifetime`);
+}
+
+describe("the platform in a faulty world", () => {
+  it(`leaks nothing and serves nobody twice (${seeds.length} worlds)`, { timeout: 60_000 }, async () => {
+    for (const seed of seeds) {
+      try {
+        await run(seed);
+      } catch (error) {
+        throw new Error(`world ${seed}: ${String(error)}; replay it with SIM_SEED=${seed}`, { cause: error });
+      }
+    }
+  });
+});

@@ -1,0 +1,143 @@
+import { describe, expect, it } from "vitest";
+import { apiKeySchema } from "#contracts/ids.ts";
+import { requireScope } from "#core/access.ts";
+import type { Principal } from "#core/model.ts";
+import { aContext, aPrincipal, startOfTime } from "#test/support/fixtures.ts";
+import { makeWorld, outcomeOf } from "./world.ts";
+
+const day = 86_400_000;
+
+describe("API keys", () => {
+  it("are shown once, stored as a hash, and expire after 90 days by default", async () => {
+    const { platform, stores } = await makeWorld();
+    const { record, key } = await platform.keys.create(aPrincipal, { name: "mine" }, aContext);
+    expect(apiKeySchema.parse(key)).toContain(record.id);
+    expect(record.expiresAt).toBe(startOfTime + 90 * day);
+    const secret = key.slice(key.indexOf(".") + 1);
+    const stored = JSON.stringify([await stores.keys.get(record.id), stores.audit.events]);
+    expect(stored).not.toContain(secret);
+  });
+
+  it("authenticate their project with their scopes, and note their use at most once a minute", async () => {
+    const world = await makeWorld();
+    const { record, key } = await world.platform.keys.create(aPrincipal, { name: "k", scopes: ["use"] }, aContext);
+    expect(await world.platform.keys.authenticate(key)).toEqual({
+      projectId: "p1",
+      keyId: record.id,
+      scopes: ["use"],
+    });
+    await world.platform.keys.authenticate(key);
+    await world.clock.settle();
+    expect(world.calls.filter((call) => call === "keys.markUsed")).toHaveLength(1);
+    expect(world.calls.filter((call) => call === "keys.get")).toHaveLength(1);
+    expect((await world.stores.keys.get(record.id))?.lastUsedAt).toBe(startOfTime);
+  });
+
+  it("still authenticate when their use cannot be noted", async () => {
+    const world = await makeWorld();
+    const { key } = await world.platform.keys.create(aPrincipal, { name: "k" }, aContext);
+    world.faults = { before: (call) => fail(call === "keys.markUsed") };
+    await expect(world.platform.keys.authenticate(key)).resolves.toMatchObject({ projectId: "p1" });
+    await world.clock.settle();
+  });
+
+  it("are refused when unknown, misshapen, or with another secret", async () => {
+    const { platform } = await makeWorld();
+    const { key } = await platform.keys.create(aPrincipal, { name: "k" }, aContext);
+    const other = `${key.slice(0, -1)}${key.endsWith("A") ? "B" : "A"}`;
+    for (const raw of ["", "nonsense", other, `hopx_live_${"z".repeat(12)}.${"a".repeat(43)}`]) {
+      expect(await outcomeOf(platform.keys.authenticate(raw))).toEqual({ code: "INVALID_API_KEY" });
+    }
+  });
+
+  it("end at their expiry, and the answer says so", async () => {
+    const { platform, clock } = await makeWorld();
+    const { key } = await platform.keys.create(aPrincipal, { name: "k", expiresInSeconds: 60 }, aContext);
+    await platform.keys.authenticate(key);
+    await clock.advance(59_999);
+    await platform.keys.authenticate(key);
+    await clock.advance(1);
+    await expect(platform.keys.authenticate(key)).rejects.toThrow(/expired/);
+  });
+
+  it("live for ever when asked to", async () => {
+    const { platform, clock } = await makeWorld();
+    const { key, record } = await platform.keys.create(aPrincipal, { name: "k", expiresInSeconds: null }, aContext);
+    expect(record.expiresAt).toBeNull();
+    await clock.advance(1000 * day);
+    await platform.keys.authenticate(key);
+  });
+
+  it("end at once when revoked, and within five seconds when revoked by another process", async () => {
+    const { platform, clock, stores } = await makeWorld();
+    const [one, two] = [
+      await platform.keys.create(aPrincipal, { name: "1" }, aContext),
+      await platform.keys.create(aPrincipal, { name: "2" }, aContext),
+    ];
+    await platform.keys.authenticate(one.key);
+    await platform.keys.authenticate(two.key);
+    await platform.keys.revoke(aPrincipal, one.record.id, aContext);
+    await platform.keys.revoke(aPrincipal, one.record.id, aContext);
+    await expect(platform.keys.authenticate(one.key)).rejects.toThrow(/revoked/);
+    await platform.keys.authenticate(two.key);
+    await stores.keys.revoke(two.record.id, clock.now());
+    await clock.advance(5_000);
+    await expect(platform.keys.authenticate(two.key)).rejects.toThrow(/revoked/);
+  });
+
+  it("of another project can be neither seen nor revoked", async () => {
+    const { platform } = await makeWorld();
+    const { record } = await platform.keys.create(aPrincipal, { name: "k" }, aContext);
+    const stranger: Principal = { ...aPrincipal, projectId: "p2" };
+    expect(await platform.keys.list(stranger, aContext)).toEqual([]);
+    for (const id of [record.id, "nosuchkey000"]) {
+      expect(await outcomeOf(platform.keys.revoke(stranger, id, aContext))).toEqual({ code: "RESOURCE_NOT_FOUND" });
+    }
+    expect(await platform.keys.list(aPrincipal, aContext)).toHaveLength(1);
+  });
+
+  it("need the scope manage to be handled, and give no more than their maker has", async () => {
+    const { platform, audited } = await makeWorld();
+    const user: Principal = { ...aPrincipal, scopes: ["use"] };
+    const manager: Principal = { ...aPrincipal, scopes: ["manage"] };
+    const refused = { code: "FORBIDDEN" };
+    expect(await outcomeOf(platform.keys.create(user, { name: "k" }, aContext))).toEqual(refused);
+    expect(await outcomeOf(platform.keys.list(user, aContext))).toEqual(refused);
+    expect(await outcomeOf(platform.keys.revoke(user, "x", aContext))).toEqual(refused);
+    expect(await outcomeOf(platform.keys.create(manager, { name: "k", scopes: ["admin"] }, aContext))).toEqual(refused);
+    expect(audited("key.create").map((event) => event.outcome)).toEqual(["refused", "refused"]);
+  });
+
+  it("begin with one that the platform makes", async () => {
+    const { platform, audited } = await makeWorld();
+    const { key } = await platform.keys.bootstrap({ projectId: "p9", name: "first" });
+    expect(await platform.keys.authenticate(key)).toMatchObject({ projectId: "p9", scopes: ["admin"] });
+    expect(audited("key.bootstrap")).toMatchObject([{ outcome: "allowed", actor: "system" }]);
+  });
+
+  it("are not issued when the id is taken", async () => {
+    const world = await makeWorld();
+    world.stores.keys.insert = async () => "lost";
+    expect(await outcomeOf(world.platform.keys.create(aPrincipal, { name: "k" }, aContext))).toEqual({
+      code: "CONFLICT",
+    });
+  });
+});
+
+describe("requireScope", () => {
+  it("lets a stronger scope do what a weaker one may, and not the other way round", () => {
+    const order = ["read", "use", "manage", "admin"] as const;
+    for (const [has, scope] of order.entries()) {
+      for (const [needs, needed] of order.entries()) {
+        const check = () => requireScope({ ...aPrincipal, scopes: [scope] }, needed);
+        if (has >= needs) expect(check).not.toThrow();
+        else expect(check).toThrow(expect.objectContaining({ code: "FORBIDDEN" }));
+      }
+    }
+    expect(() => requireScope({ ...aPrincipal, scopes: [] }, "read")).toThrow();
+  });
+});
+
+function fail(really: boolean): void {
+  if (really) throw new Error("injected");
+}

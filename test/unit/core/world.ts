@@ -1,0 +1,109 @@
+import type { PlatformConfig } from "#core/config.ts";
+import type { Principal, SandboxRecord } from "#core/model.ts";
+import { makePlatform, type Platform } from "#core/platform.ts";
+import type { CreateContext, Created, CreateInput } from "#core/sandboxes.ts";
+import { type Fakes, makeFakes } from "#test/support/fakes.ts";
+import type { Faults } from "#test/support/faults.ts";
+import { aContext, aPrincipal, aTemplate } from "#test/support/fixtures.ts";
+
+export const someConfig: PlatformConfig = {
+  region: "local",
+  idleTimeoutSeconds: 3600,
+  maxLifetimeSeconds: 86_400,
+  createWaitMs: 20_000,
+  createConcurrency: 100,
+  quotaPerProject: 10,
+  pool: {},
+  refillConcurrency: 2,
+  sweepEveryMs: 60_000,
+  tombstoneSeconds: 86_400,
+};
+
+export const someInput: CreateInput = {
+  template: { name: "base" },
+  timeoutSeconds: null,
+  internetAccess: true,
+  env: {},
+};
+
+/** A platform whose every call can be made to fail, and what a test says to it. */
+export interface World extends Fakes {
+  readonly platform: Platform;
+  /** Set at any time; see {@link Faults}. */
+  faults: Faults;
+  /** Calls of ports so far, e.g. "sandboxes.insert". */
+  readonly calls: string[];
+  create(
+    change?: Partial<CreateInput>,
+    context?: Partial<CreateContext> & { readonly principal?: Principal },
+  ): Promise<Created>;
+  record(id: string): Promise<SandboxRecord>;
+  /** What the audit log has of an action. */
+  audited(action: string): { readonly outcome: string; readonly target: string | null; readonly actor: string }[];
+}
+
+export async function makeWorld(config: Partial<PlatformConfig> = {}, seed = 1): Promise<World> {
+  const calls: string[] = [];
+  const fakes = makeFakes({
+    seed,
+    faults: {
+      before(call) {
+        calls.push(call);
+        return world.faults.before?.(call);
+      },
+      after: (call) => world.faults.after?.(call),
+    },
+  });
+  const platform = makePlatform({ ...someConfig, ...config }, fakes.ports);
+  fakes.compute.onExit((exit) => void platform.instanceExited(exit).catch(() => {}));
+  const world: World = {
+    ...fakes,
+    platform,
+    faults: {},
+    calls,
+    create: (change = {}, { principal = aPrincipal, ...context } = {}) =>
+      platform.sandboxes.create(
+        principal,
+        { ...someInput, ...change },
+        { ...aContext, idempotencyKey: null, bodyHash: "body", signal: new AbortController().signal, ...context },
+      ),
+    async record(id) {
+      const record = await fakes.stores.sandboxes.get(id);
+      if (record === undefined) throw new Error(`no record of ${id}`);
+      return record;
+    },
+    audited: (action) =>
+      fakes.stores.audit.events
+        .filter((event) => event.action === action)
+        .map(({ outcome, target, actor }) => ({ outcome, target, actor })),
+  };
+  await fakes.stores.templates.put(aTemplate());
+  return world;
+}
+
+/** A platform with `size` warm instances. */
+export async function makeWarmWorld(size: number, config: Partial<PlatformConfig> = {}): Promise<World> {
+  const world = await makeWorld({ pool: { base: size }, ...config });
+  world.platform.refill();
+  await world.clock.advance(5_000);
+  return world;
+}
+
+/** How a promise came out. */
+export async function outcomeOf<T>(work: Promise<T>): Promise<{ value: T } | { code: string }> {
+  try {
+    return { value: await work };
+  } catch (error) {
+    return { code: error instanceof Error && "code" in error ? String(error.code) : String(error) };
+  }
+}
+
+/** Everything that exists or is written down as living: empty when nothing leaked. */
+export async function leftovers(world: Fakes): Promise<string[]> {
+  const left: string[] = [...world.compute.existing.keys()].map((id) => `instance ${id}`);
+  for await (const record of world.stores.instances.listAll()) left.push(`record of ${record.id} (${record.state})`);
+  for await (const record of world.stores.sandboxes.listLive()) left.push(`sandbox ${record.id} (${record.status})`);
+  const counted = await world.stores.sandboxes.quotaInUse(aPrincipal.projectId);
+  if (counted !== 0) left.push(`quota ${counted}`);
+  return left;
+}
