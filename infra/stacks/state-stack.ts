@@ -1,5 +1,5 @@
 import { RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
-import { AttributeType, Billing, ProjectionType, TableEncryptionV2, TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import { AttributeType, BillingMode, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
 import { Key } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
 import { tableSchema } from "../../src/aws/table.ts";
@@ -7,7 +7,7 @@ import { tableSchema } from "../../src/aws/table.ts";
 /** The state of a deployment: one DynamoDB table, encrypted with the deployment's own KMS key. Retained when the stack goes. */
 export class StateStack extends Stack {
   readonly key: Key;
-  readonly table: TableV2;
+  readonly table: Table;
 
   constructor(scope: Construct, id: string, props: StackProps = {}) {
     super(scope, id, props);
@@ -16,21 +16,24 @@ export class StateStack extends Stack {
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });
-    this.table = new TableV2(this, "Table", {
+    // Table and not TableV2: with a key of one's own the latter cannot be synthesized without knowing the region.
+    this.table = new Table(this, "Table", {
       partitionKey: { name: tableSchema.partitionKey, type: AttributeType.STRING },
       sortKey: { name: tableSchema.sortKey, type: AttributeType.STRING },
       timeToLiveAttribute: tableSchema.ttlAttribute,
-      billing: Billing.onDemand(),
-      encryption: TableEncryptionV2.customerManagedKey(this.key),
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      encryption: TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: this.key,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
-      globalSecondaryIndexes: tableSchema.indexes.map((index) => ({
+    });
+    for (const index of tableSchema.indexes) {
+      this.table.addGlobalSecondaryIndex({
         indexName: index.name,
         partitionKey: { name: index.partitionKey, type: AttributeType.STRING },
         sortKey: { name: index.sortKey, type: AttributeType.STRING },
-        projectionType: ProjectionType.ALL,
-      })),
-    });
+      });
+    }
   }
 }

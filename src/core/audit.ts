@@ -26,7 +26,7 @@ export interface Made<T> {
   /** Its id, which becomes the event's target. */
   readonly target: (result: T) => string;
   /** Runs when what was made cannot be recorded: nothing may exist off the record. */
-  readonly takeBack: (result: T) => Promise<unknown>;
+  readonly takeBack: (result: T) => void;
 }
 
 export function operationOf(
@@ -64,7 +64,7 @@ export function makeAudit(log: AuditLog, clock: Clock, logger: Logger): Audit {
         try {
           await log.append(event({ ...operation, target }, "allowed", {}));
         } catch (unwritten) {
-          await made?.takeBack(result);
+          made?.takeBack(result);
           throw unwritten;
         }
         return result;

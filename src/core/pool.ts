@@ -70,6 +70,17 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
     return id;
   }
 
+  async function tryClaim(templateName: string, id: string, sandboxId: string): Promise<InstanceRecord | null> {
+    try {
+      return await store.claim(id, sandboxId);
+    } catch (thrown) {
+      // Nobody knows whether it is claimed: the next caller finds out.
+      taken.delete(id);
+      candidates.set(templateName, [id, ...(candidates.get(templateName) ?? [])]);
+      throw thrown;
+    }
+  }
+
   async function waitForQuiet(): Promise<void> {
     const giveUpAt = clock.now() + patienceMs;
     while (!isClosed() && clock.now() < giveUpAt && (inFlight > 0 || clock.now() - lastBusyAt < quietMs)) {
@@ -125,7 +136,7 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
     async claim(templateName, sandboxId) {
       if ((candidates.get(templateName)?.length ?? 0) === 0) await listOnce(templateName);
       for (let id = nextCandidate(templateName); id !== undefined; id = nextCandidate(templateName)) {
-        const claimed = await store.claim(id, sandboxId);
+        const claimed = await tryClaim(templateName, id, sandboxId);
         if (claimed !== null) return claimed;
       }
       return null;

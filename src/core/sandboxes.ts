@@ -186,7 +186,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
         () => create(principal, input, context),
         {
           target: (created) => created.sandbox.id,
-          takeBack: async (created) => takeBack(created.sandbox, context),
+          takeBack: (created) => takeBack(created.sandbox, context),
         },
       );
     },

@@ -90,7 +90,7 @@ export function makeSweeper(deps: CoreDeps, ender: Ender): Sweeper {
       await sweep(world.instances.values(), "reconciled", (record) => instanceSweeper.sweepRecord(record, world));
       await sweep(world.truth.values(), "reconciled", (truth) => instanceSweeper.sweepTruth(truth, world));
       const projects = new Set([...deps.recount, ...[...world.sandboxes.values()].map((record) => record.projectId)]);
-      await sweep(await quotaSweeper.count(projects), "reconciled", quotaSweeper.repair);
+      await sweep(await quotaSweeper.count(projects), "reconciled", (count) => quotaSweeper.repair(count));
       suspects.forgetUnseen();
       if (tally.ended + tally.reconciled > 0) deps.pool.refill();
       return tally;

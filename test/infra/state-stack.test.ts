@@ -9,26 +9,27 @@ const template = Template.fromStack(new StateStack(new App(), "state"));
 describe("the state stack", () => {
   it("encrypts the table with its own rotating key", () => {
     template.hasResourceProperties("AWS::KMS::Key", { EnableKeyRotation: true });
-    template.hasResourceProperties("AWS::DynamoDB::GlobalTable", {
-      SSESpecification: { SSEEnabled: true, SSEType: "KMS" },
-      Replicas: [Match.objectLike({ SSESpecification: { KMSMasterKeyId: Match.anyValue() } })],
+    template.hasResourceProperties("AWS::DynamoDB::Table", {
+      SSESpecification: { SSEEnabled: true, SSEType: "KMS", KMSMasterKeyId: Match.anyValue() },
     });
   });
 
   it("lets records expire and can restore what was lost", () => {
-    template.hasResourceProperties("AWS::DynamoDB::GlobalTable", {
+    template.hasResourceProperties("AWS::DynamoDB::Table", {
       TimeToLiveSpecification: { AttributeName: "expiresAtSeconds", Enabled: true },
-      Replicas: [
-        Match.objectLike({
-          PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
-          DeletionProtectionEnabled: true,
-        }),
-      ],
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      DeletionProtectionEnabled: true,
+    });
+  });
+
+  it("has the indexes the adapters query", () => {
+    template.hasResourceProperties("AWS::DynamoDB::Table", {
+      GlobalSecondaryIndexes: [Match.objectLike({ IndexName: "gsi1" }), Match.objectLike({ IndexName: "gsi2" })],
     });
   });
 
   it("keeps key and table when the stack is deleted", () => {
-    template.hasResource("AWS::DynamoDB::GlobalTable", { DeletionPolicy: "Retain" });
+    template.hasResource("AWS::DynamoDB::Table", { DeletionPolicy: "Retain" });
     template.hasResource("AWS::KMS::Key", { DeletionPolicy: "Retain" });
   });
 });

@@ -3,8 +3,10 @@ import { z } from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { PlatformConfig } from "#core/config.ts";
 import { expiresAt } from "#core/deadlines.ts";
-import { makePlatform } from "#core/platform.ts";
+import { makePlatform, type Platform } from "#core/platform.ts";
+import type { CreateContext } from "#core/sandboxes.ts";
 import { type Fakes, makeFakes } from "#test/support/fakes.ts";
+import { withFaults } from "#test/support/faults.ts";
 import { aContext, aPrincipal, aTemplate } from "#test/support/fixtures.ts";
 import { makeRandom } from "#test/support/virtual-clock.ts";
 
@@ -35,22 +37,23 @@ interface Sim {
   readonly random: () => number;
   /** How often a call of a port fails, before or after it had its effect. */
   faultRate: number;
-  platform: ReturnType<typeof makePlatform>;
+  platform: Platform;
+  /** Nothing that the platform was in the middle of goes on. */
+  crash: () => void;
   readonly known: string[];
 }
 
 function makeSim(seed: number): Sim {
   const random = makeRandom(seed);
   const strike = (call: string) => {
-    // Written events are the only thing that is not repaired; losing them is an error of its own.
-    if (call.startsWith("audit") || random() >= sim.faultRate) return;
+    if (random() >= sim.faultRate) return;
     throw new BulkheadError("SERVICE_UNAVAILABLE", `injected into ${call}`);
   };
   const world = makeFakes({ seed, faults: { before: strike, after: strike } });
   world.compute.latencyMs = Math.floor(random() * 2_000);
   world.agent.latencyMs = Math.floor(random() * 200);
   world.agent.watchdog = random() < 0.5;
-  const sim: Sim = { world, random, faultRate: 0, platform: makePlatform(config, world.ports), known: [] };
+  const sim: Sim = { world, random, faultRate: 0, ...spawn(world), known: [] };
   world.compute.onExit((exit) => {
     // Told late, twice, or never.
     const told = Math.floor(random() * 3);
@@ -61,10 +64,31 @@ function makeSim(seed: number): Sim {
   return sim;
 }
 
+/** One process: after its crash none of its calls comes back or has an effect. */
+function spawn(world: Fakes): Pick<Sim, "platform" | "crash"> {
+  let crashed = false;
+  const hang = () => (crashed ? new Promise<void>(() => {}) : undefined);
+  const mortal = <T extends object>(name: string, port: T) => withFaults(name, port, { before: hang, after: hang });
+  const { ports } = world;
+  const platform = makePlatform(config, {
+    ...ports,
+    sandboxes: mortal("sandboxes", ports.sandboxes),
+    instances: mortal("instances", ports.instances),
+    templates: mortal("templates", ports.templates),
+    audit: mortal("audit", ports.audit),
+    compute: mortal("compute", ports.compute),
+    agent: mortal("agent", ports.agent),
+  });
+  const crash = () => {
+    crashed = true;
+  };
+  return { platform, crash };
+}
+
 const ignore = () => {};
 const pick = <T>(sim: Sim, items: readonly T[]): T | undefined => items[Math.floor(sim.random() * items.length)];
 
-function create(sim: Sim): void {
+function create(sim: Sim, change: Partial<CreateContext> = {}): void {
   const { random, platform } = sim;
   const caller = new AbortController();
   const input = {
@@ -78,6 +102,7 @@ function create(sim: Sim): void {
     idempotencyKey: random() < 0.3 ? `key${Math.floor(random() * 5)}` : null,
     bodyHash: `body${Math.floor(random() * 2)}`,
     signal: caller.signal,
+    ...change,
   };
   platform.sandboxes.create(aPrincipal, input, context).then(({ sandbox }) => sim.known.push(sandbox.id), ignore);
   if (random() < 0.2) sim.world.clock.after(random() * 3_000, () => caller.abort());
@@ -99,9 +124,10 @@ function act(sim: Sim): void {
   else sim.faultRate = random() < 0.5 ? 0 : random() * 0.15;
 }
 
-/** The process dies and another starts; instances go on, as tasks on AWS do. What was in flight in the dead one fails from now on. */
+/** The process dies, or only looks dead, and another one starts. Instances go on, as tasks on AWS do. */
 function restart(sim: Sim): void {
-  sim.platform = makePlatform(config, sim.world.ports);
+  if (sim.random() < 0.7) sim.crash();
+  Object.assign(sim, spawn(sim.world));
   sim.platform.start();
 }
 
@@ -138,12 +164,12 @@ async function run(seed: number): Promise<void> {
   for (let step = 0; step < 25; step += 1) {
     act(sim);
     await clock.advance(Math.floor(sim.random() * sim.random() * 15_000));
-    if (sim.random() < 0.02) restart(sim);
+    if (sim.random() < 0.05) restart(sim);
   }
   // The weather clears: whatever went wrong is put right by the sweeps alone.
   sim.faultRate = 0;
   // A process that has just started recounts the quota of a project once that project does something.
-  create(sim);
+  create(sim, { idempotencyKey: null, bodyHash: "last" });
   await clock.advance(8 * config.sweepEveryMs + 120_000);
   await check(sim);
   await clock.advance(config.maxLifetimeSeconds * 1000 + 4 * config.sweepEveryMs);

@@ -27,7 +27,6 @@ export const envVarsSchema = z.record(z.string(), z.string()).superRefine((vars,
     context.addIssue({ code: "custom", message: `names and values take ${bytes} bytes; at most ${maxEnvBytes} fit` });
   }
 });
-export type EnvVars = z.infer<typeof envVarsSchema>;
 
 /** UTF-8 bytes that a process's environment block needs for these variables, without separators. */
 export function envBytes(vars: Readonly<Record<string, string>>): number {

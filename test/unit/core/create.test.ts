@@ -90,7 +90,6 @@ describe("create", () => {
 
   it.each([
     "sandboxes.takeQuota",
-    "instances.claim",
     "sandboxes.insert",
     "instances.insert",
     "compute.launch",
@@ -103,10 +102,70 @@ describe("create", () => {
     world.faults = failOn(call);
     const outcome = await outcomeOf(world.create());
     await world.clock.advance(1_000);
-    if (call === "instances.claim") expect(outcome).toHaveProperty("value");
-    else expect(outcome).toEqual({ code: "SERVICE_UNAVAILABLE" });
+    expect(outcome).toEqual({ code: "SERVICE_UNAVAILABLE" });
     world.faults = {};
-    if (call !== "instances.claim") expect(await leftovers(world)).toEqual([]);
+    expect(await leftovers(world)).toEqual([]);
+  });
+
+  it.each(["instances.claim", "sandboxes.insert", "audit.append"])(
+    "from a warm instance leaves nothing but warm ones behind when %s fails",
+    async (call) => {
+      const world = await makeWarmWorld(1);
+      world.faults = failOn(call, 1);
+      expect(await outcomeOf(world.create())).toEqual({ code: "SERVICE_UNAVAILABLE" });
+      await world.clock.advance(5_000);
+      expect(await world.stores.sandboxes.quotaInUse("p1")).toBe(0);
+      const [only] = [...world.compute.existing.keys()];
+      expect(await leftovers(world)).toEqual([`instance ${only ?? ""}`, `record of ${only ?? ""} (warm)`]);
+    },
+  );
+
+  it("goes on with a cold start when even ending the warm instances that failed fails", async () => {
+    const world = await makeWarmWorld(1);
+    const [warm] = [...world.compute.existing.keys()];
+    world.agent.silent.add(warm ?? "");
+    world.faults = failOn("compute.stop", 1);
+    const { sandbox } = await world.create();
+    expect(sandbox.status).toBe("running");
+    await world.platform.sweeper.sweepOnce();
+    await world.clock.advance(15_000);
+    await world.platform.sweeper.sweepOnce();
+    expect(world.compute.existing.has(warm ?? "")).toBe(false);
+    expect((await world.record(sandbox.id)).status).toBe("running");
+  });
+
+  it("fails as unreachable when its cold instance dies just as it becomes ready", async () => {
+    const world = await makeWorld();
+    world.agent.latencyMs = 100;
+    const creating = outcomeOf(world.create());
+    await world.clock.advance(50);
+    const [id] = [...world.compute.existing.keys()];
+    world.compute.exit(id ?? "", "out_of_memory");
+    await world.clock.advance(5_000);
+    expect(await creating).toEqual({ code: "AGENT_UNREACHABLE" });
+    expect(await leftovers(world)).toEqual([]);
+  });
+
+  it("waits for an address that the provider does not know at once, and not for ever", async () => {
+    const world = await makeWorld();
+    const { launch, describe: ask } = world.compute;
+    world.compute.launch = async (request) => ({ ...(await launch(request)), endpoint: null });
+    const known = world.create();
+    await world.clock.advance(1_000);
+    expect((await known).sandbox.status).toBe("running");
+    world.compute.describe = async (id) => {
+      const truth = await ask(id);
+      return truth === undefined ? undefined : { ...truth, endpoint: null };
+    };
+    const never = world.create();
+    await world.clock.advance(20_000);
+    const { sandbox } = await never;
+    await world.clock.advance(50_000);
+    expect(await world.record(sandbox.id)).toMatchObject({ status: "failed", endReason: "create_failed" });
+    world.compute.describe = async () => undefined;
+    const gone = outcomeOf(world.create());
+    await world.clock.advance(1_000);
+    expect(await gone).toEqual({ code: "AGENT_UNREACHABLE" });
   });
 
   it("leaves nothing behind when the token cannot be signed", async () => {
