@@ -35,6 +35,8 @@ export interface Creator {
   ): Promise<SandboxRecord>;
   /** Tells that an instance died. True when a create at work here was to use it: that create deals with it, by another instance or by failing. */
   instanceDied(sandboxId: string, instanceId: string): boolean;
+  /** From now on also those fail that wait for their turn. */
+  close(): void;
   /** Resolves when none of the creates that are at work now is any more. */
   settled(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
   const { config, ports } = deps;
   const { sandboxes, clock, logger } = ports;
   const gate = makeGate(clock, config.createConcurrency);
+  const closing = new AbortController();
   const atWork = new Map<string, { readonly making: Making; readonly made: Promise<unknown> }>();
 
   async function activate(making: Making, instance: InstanceRecord, deadlines: Deadlines): Promise<void> {
@@ -158,6 +161,7 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
     const { id } = making.draft;
     undo.add("sandbox record", () => ender.end(id, "create_failed"));
     try {
+      if (closing.signal.aborted) throw shuttingDown();
       const record = (await makeWarm(making)) ?? (await makeCold(making));
       if (record.instanceId !== null && making.died.has(record.instanceId)) throw diedAtOnce();
       atWork.delete(id);
@@ -171,6 +175,7 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
 
   return {
     async create(principal, input, sandboxId, onLateFailure) {
+      if (closing.signal.aborted) throw shuttingDown();
       const leave = await gate.enter(config.createWaitMs);
       try {
         const { made, making } = await begin(principal, input, sandboxId);
@@ -186,6 +191,7 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
       work?.making.died.add(instanceId);
       return work !== undefined;
     },
+    close: () => closing.abort(),
     async settled() {
       await Promise.allSettled([...atWork.values()].map((work) => work.made));
     },
@@ -234,6 +240,10 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
 function endpointOf(instance: InstanceRecord) {
   if (instance.endpoint !== null) return instance.endpoint;
   throw new BulkheadError("AGENT_UNREACHABLE", "The instance has no address. Try again.");
+}
+
+function shuttingDown(): BulkheadError {
+  return new BulkheadError("SERVICE_UNAVAILABLE", "The platform is shutting down. Try again when it is back.");
 }
 
 function diedAtOnce(): BulkheadError {

@@ -76,7 +76,6 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
   const { sandboxes, clock, logger } = ports;
   const creator = makeCreator(deps, ender);
   const undelivered = makeUndelivered<SandboxRecord>(clock);
-  let refusing = false;
 
   async function issue(record: SandboxRecord): Promise<IssuedToken> {
     const until = Math.max(record.deadlines.lifetimeAt, clock.now() + tokenMinimumMs);
@@ -115,8 +114,6 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
 
   async function create(principal: Principal, input: CreateInput, context: CreateContext): Promise<Created> {
     requireScope(principal, "use");
-    if (refusing)
-      throw new BulkheadError("SERVICE_UNAVAILABLE", "The platform is shutting down. Try again when it is back.");
     const release = deps.pool.busy();
     try {
       const { idempotencyKey, bodyHash } = context;
@@ -224,9 +221,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
       return { record, endpoint: instance?.endpoint ?? null };
     },
     instanceDied: (sandboxId, instanceId) => creator.instanceDied(sandboxId, instanceId),
-    refuseCreates() {
-      refusing = true;
-    },
+    refuseCreates: () => creator.close(),
     settled: () => creator.settled(),
   };
 }

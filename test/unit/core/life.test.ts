@@ -344,6 +344,18 @@ describe("platform", () => {
     expect(await leftovers(world)).toEqual([]);
   });
 
+  it("when drained refuses also the creates that wait for their turn", async () => {
+    const world = await makeWorld({ createConcurrency: 1 });
+    world.compute.latencyMs = 1_000;
+    const creating = Promise.all([outcomeOf(world.create()), outcomeOf(world.create())]);
+    await world.clock.advance(100);
+    const draining = world.platform.drain();
+    await world.clock.advance(20_000);
+    expect(await draining).toBe(1);
+    expect(await creating).toEqual([{ code: "CONFLICT" }, { code: "SERVICE_UNAVAILABLE" }]);
+    expect(await leftovers(world)).toEqual([]);
+  });
+
   it("ends what an earlier run left as host_retired", async () => {
     const world = await makeWarmWorld(1);
     const { sandbox } = await world.create();
@@ -372,6 +384,20 @@ describe("platform", () => {
     world.compute.capacity = 2;
     await world.clock.advance(6_000);
     expect(world.compute.existing.size).toBe(2);
+  });
+});
+
+describe("events", () => {
+  it("tell of a sandbox's beginning and end, until nobody listens", async () => {
+    const world = await makeWorld();
+    const seen: string[] = [];
+    const forget = world.ports.events.subscribe((event) => seen.push(event.type));
+    const { sandbox } = await world.create();
+    await world.platform.sandboxes.kill(aPrincipal, sandbox.id, aContext);
+    expect(seen).toEqual(["sandbox.running", "sandbox.ended"]);
+    forget();
+    await world.create();
+    expect(seen).toHaveLength(2);
   });
 });
 
