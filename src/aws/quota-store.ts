@@ -1,11 +1,12 @@
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { SandboxStore } from "#core/ports.ts";
 import { conditional } from "./failures.ts";
+import { groupTakes } from "./quota-groups.ts";
 import { quotaItemSchema } from "./schemas.ts";
 import { soloKey } from "./table.ts";
 import { readItem, type TableDeps } from "./table-access.ts";
 
-/** One counter per project; each call is a single conditional update. */
+/** One counter per project, changed by conditional updates only. */
 export function makeQuota(
   deps: TableDeps,
 ): Pick<SandboxStore, "takeQuota" | "returnQuota" | "quotaInUse" | "repairQuota"> {
@@ -22,11 +23,14 @@ export function makeQuota(
       ),
     );
   return {
-    takeQuota: (projectId, limit) =>
-      update(projectId, "ADD inUse :one", "attribute_not_exists(inUse) OR inUse < :limit", {
-        ":one": 1,
-        ":limit": limit,
-      }),
+    takeQuota: groupTakes((projectId, count, limit) => {
+      // A new counter starts at zero: the first group must fit as well.
+      if (count > limit) return Promise.resolve("lost");
+      return update(projectId, "ADD inUse :count", "attribute_not_exists(inUse) OR inUse <= :room", {
+        ":count": count,
+        ":room": limit - count,
+      });
+    }),
     async returnQuota(projectId) {
       await update(projectId, "ADD inUse :minus", "inUse > :zero", { ":minus": -1, ":zero": 0 });
     },

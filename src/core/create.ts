@@ -1,26 +1,14 @@
 import { BulkheadError } from "#contracts/errors.ts";
-import { decideDeadlines, leaseOf } from "./deadlines.ts";
+import { leaseOf } from "./deadlines.ts";
 import type { CoreDeps } from "./deps.ts";
+import { type CreateInput, findTemplate, makeDraft, running } from "./draft.ts";
 import type { Ender } from "./end.ts";
 import { makeGate } from "./gate.ts";
-import { isOver, statusDeadlineMs } from "./lifecycle.ts";
+import { isOver } from "./lifecycle.ts";
 import type { Deadlines, InstanceRecord, Principal, SandboxRecord, TemplateRecord } from "./model.ts";
 import { takeQuota } from "./quota.ts";
 import { makeUndo, type Undo } from "./saga.ts";
 import { within } from "./within.ts";
-
-/** What a caller asks for. */
-export interface CreateInput {
-  readonly template: { readonly name: string } | { readonly id: string };
-  readonly region?: string;
-  /** null: none. */
-  readonly timeoutSeconds: number | null;
-  readonly idleTimeoutSeconds?: number;
-  readonly maxLifetimeSeconds?: number;
-  readonly internetAccess: boolean;
-  /** Values are secrets: handed to the agent, never stored or logged. */
-  readonly env: Readonly<Record<string, string>>;
-}
 
 export interface Creator {
   /**
@@ -248,66 +236,4 @@ function shuttingDown(): BulkheadError {
 
 function diedAtOnce(): BulkheadError {
   return new BulkheadError("AGENT_UNREACHABLE", "The instance ended while the sandbox was being created. Try again.");
-}
-
-function makeDraft(
-  deps: CoreDeps,
-  principal: Principal,
-  input: CreateInput,
-  template: TemplateRecord,
-  id: string,
-): SandboxRecord {
-  const now = deps.ports.clock.now();
-  return {
-    id,
-    projectId: principal.projectId,
-    createdByKeyId: principal.keyId,
-    templateName: template.name,
-    templateId: template.id,
-    region: input.region ?? deps.config.region,
-    status: "creating",
-    statusDeadlineAt: now + (statusDeadlineMs.creating ?? 0),
-    instanceId: null,
-    resources: template.resources,
-    enforced: null,
-    internetAccess: input.internetAccess,
-    deadlines: decideDeadlines(input, template, deps.config, now),
-    createdAt: now,
-    startedAt: null,
-    lastActivityAt: now,
-    endedAt: null,
-    endReason: null,
-    tokenGeneration: 1,
-    version: 1,
-    expiresAtSeconds: null,
-  };
-}
-
-/** What a record says once an instance serves it. */
-function running(instance: InstanceRecord, now: number): Partial<SandboxRecord> {
-  return {
-    status: "running",
-    statusDeadlineAt: null,
-    instanceId: instance.id,
-    enforced: instance.enforced,
-    startedAt: now,
-    lastActivityAt: now,
-  };
-}
-
-async function findTemplate(deps: CoreDeps, asked: CreateInput["template"]): Promise<TemplateRecord> {
-  const nameOrId = "name" in asked ? asked.name : asked.id;
-  const template = await deps.ports.templates.get(nameOrId);
-  if (template === undefined) {
-    throw new BulkheadError(
-      "TEMPLATE_NOT_FOUND",
-      `Template ${nameOrId} not found. List the templates with GET /v1/templates.`,
-    );
-  }
-  if (template.status === "active") return template;
-  throw new BulkheadError(
-    "SERVICE_UNAVAILABLE",
-    template.problem ?? `Template ${template.name} is still being prepared. Try again in a minute.`,
-    { details: { template: template.name, template_status: template.status, retry_after_seconds: 10 } },
-  );
 }

@@ -1,11 +1,11 @@
-import { BulkheadError } from "#contracts/errors.ts";
 import { makeSandboxId } from "#contracts/ids.ts";
 import { requireScope } from "./access.ts";
 import { operationOf } from "./audit.ts";
-import { type CreateInput, makeCreator } from "./create.ts";
+import { makeCreator } from "./create.ts";
 import { createOnce } from "./create-once.ts";
 import { leaseOf, withTimeout } from "./deadlines.ts";
 import type { CoreDeps } from "./deps.ts";
+import type { CreateInput } from "./draft.ts";
 import type { Ender } from "./end.ts";
 import { findLiveSandbox, findSandbox } from "./find.ts";
 import { isOver } from "./lifecycle.ts";
@@ -14,7 +14,7 @@ import type { Page, SandboxQuery } from "./ports.ts";
 import { makeUndelivered } from "./undelivered.ts";
 import { within } from "./within.ts";
 
-export type { CreateInput } from "./create.ts";
+export type { CreateInput } from "./draft.ts";
 
 export interface CreateContext extends RequestContext {
   readonly idempotencyKey: string | null;

@@ -17,7 +17,7 @@ export async function openHome(root: string): Promise<Home> {
   const home: Home = {
     root,
     apiKeyFile: join(root, "api-key"),
-    signingKeyFile: join(root, "signing-key.json"),
+    signingKeyFile: join(root, "signing-key.pem"),
     databaseDir: join(root, "database"),
     logsDir: join(root, "logs"),
   };

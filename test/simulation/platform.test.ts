@@ -12,7 +12,7 @@ import { makeRandom } from "#test/support/virtual-clock.ts";
 
 /** `SIM_SEED=7 npx vitest run --project simulation` replays one world; `SIM_SEEDS` says how many are tried. */
 const environment = z
-  .object({ SIM_SEED: z.coerce.number().int().optional(), SIM_SEEDS: z.coerce.number().int().default(200) })
+  .object({ SIM_SEED: z.coerce.number().int().optional(), SIM_SEEDS: z.coerce.number().int().default(300) })
   .parse(process.env);
 const seeds =
   environment.SIM_SEED === undefined
