@@ -1,6 +1,6 @@
 import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import type { IdempotencyClaim } from "#core/ports.ts";
-import { call, conditional } from "./failures.ts";
+import { conditional } from "./failures.ts";
 import { idempotencyItemSchema, schemaVersion } from "./schemas.ts";
 import { type Key, soloKey } from "./table.ts";
 import { readItem, type TableDeps } from "./table-access.ts";
@@ -31,6 +31,21 @@ export async function claimIdempotency(
   }
 }
 
-export async function releaseIdempotency(deps: TableDeps, projectId: string, key: string): Promise<void> {
-  await call(() => deps.client.send(new DeleteCommand({ TableName: deps.table, Key: keyOf(projectId, key) })));
+/** A claim of another sandbox, made meanwhile, stays. */
+export async function releaseIdempotency(
+  deps: TableDeps,
+  projectId: string,
+  key: string,
+  sandboxId: string,
+): Promise<void> {
+  await conditional(() =>
+    deps.client.send(
+      new DeleteCommand({
+        TableName: deps.table,
+        Key: keyOf(projectId, key),
+        ConditionExpression: "sandboxId = :own",
+        ExpressionAttributeValues: { ":own": sandboxId },
+      }),
+    ),
+  );
 }

@@ -50,6 +50,6 @@ export function makeSandboxStore(deps: TableDeps): SandboxStore {
     },
     ...makeQuota(deps),
     claimIdempotency: (claim) => claimIdempotency(deps, claim),
-    releaseIdempotency: (projectId, key) => releaseIdempotency(deps, projectId, key),
+    releaseIdempotency: (projectId, key, sandboxId) => releaseIdempotency(deps, projectId, key, sandboxId),
   };
 }

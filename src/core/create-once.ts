@@ -29,16 +29,16 @@ export async function createOnce(deps: CoreDeps, request: OnceRequest): Promise<
   const { sandboxes, clock } = deps.ports;
   const { projectId, key, bodyHash } = request;
   const giveUpAt = clock.now() + deps.config.createWaitMs;
-  const release = () => sandboxes.releaseIdempotency(projectId, key);
+  const release = (sandboxId: string) => sandboxes.releaseIdempotency(projectId, key, sandboxId);
   for (;;) {
     const sandboxId = makeSandboxId(clock);
     const expiresAtSeconds = Math.floor(clock.now() / 1000) + rememberSeconds;
     const { existing } = await sandboxes.claimIdempotency({ projectId, key, bodyHash, sandboxId, expiresAtSeconds });
     if (existing === null || existing.sandboxId === sandboxId) {
       try {
-        return await request.make(sandboxId, release);
+        return await request.make(sandboxId, () => release(sandboxId));
       } catch (thrown) {
-        await release();
+        await release(sandboxId);
         throw thrown;
       }
     }
@@ -51,7 +51,7 @@ export async function createOnce(deps: CoreDeps, request: OnceRequest): Promise<
     const record = await sandboxes.get(existing.sandboxId);
     if (record !== undefined && record.status !== "creating" && !hasFailed(record)) return live(record);
     if (wasLeft(existing, record, clock.now())) {
-      await release();
+      await release(existing.sandboxId);
       continue;
     }
     if (clock.now() >= giveUpAt) {

@@ -148,7 +148,10 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
   async function make(making: Making, undo: Undo): Promise<SandboxRecord> {
     const { id } = making.draft;
     undo.add("sandbox record", () => ender.end(id, "create_failed"));
+    let leave = () => {};
     try {
+      // Half of the wait: what comes after the gate needs the rest.
+      leave = await gate.enter(config.createWaitMs / 2);
       if (closing.signal.aborted) throw shuttingDown();
       const record = (await makeWarm(making)) ?? (await makeCold(making));
       if (record.instanceId !== null && making.died.has(record.instanceId)) throw diedAtOnce();
@@ -158,21 +161,16 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
       await undo.run();
       atWork.delete(id);
       throw thrown;
+    } finally {
+      leave();
     }
   }
 
   return {
     async create(principal, input, sandboxId, onLateFailure) {
       if (closing.signal.aborted) throw shuttingDown();
-      const leave = await gate.enter(config.createWaitMs);
-      try {
-        const { made, making } = await begin(principal, input, sandboxId);
-        made.then(leave, leave);
-        return await answer(made, making, onLateFailure);
-      } catch (thrown) {
-        leave();
-        throw thrown;
-      }
+      const { made, making } = await begin(principal, input, sandboxId);
+      return answer(made, making, onLateFailure);
     },
     instanceDied(sandboxId, instanceId) {
       const work = atWork.get(sandboxId);

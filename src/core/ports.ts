@@ -44,8 +44,8 @@ export interface SandboxStore {
 
   /** Claims an idempotency key. Returns the existing claim when there is a live one. */
   claimIdempotency(claim: IdempotencyClaim): Promise<{ readonly existing: IdempotencyClaim | null }>;
-  /** Undo of a claim whose create failed. */
-  releaseIdempotency(projectId: string, key: string): Promise<void>;
+  /** Undo of a claim whose create failed. A claim that names another sandbox stays. */
+  releaseIdempotency(projectId: string, key: string, sandboxId: string): Promise<void>;
 }
 
 export interface IdempotencyClaim {

@@ -67,7 +67,9 @@ export function quotaContract(name: string, make: MakeWorld): void {
       const second = aClaim({ sandboxId: "1800000000second0000", expiresAtSeconds: soon });
       const third = aClaim({ sandboxId: "1800000000third00000" });
       await sandboxes.claimIdempotency(aClaim());
-      await sandboxes.releaseIdempotency("p1", "k1");
+      await sandboxes.releaseIdempotency("p1", "k1", second.sandboxId);
+      expect(await sandboxes.claimIdempotency(second)).toEqual({ existing: aClaim() });
+      await sandboxes.releaseIdempotency("p1", "k1", aClaim().sandboxId);
       expect(await sandboxes.claimIdempotency(second)).toEqual({ existing: null });
       expect(await sandboxes.claimIdempotency(third)).toEqual({ existing: second });
       await clock.advance(10_000);

@@ -51,8 +51,9 @@ export function makeMemorySandboxStore(clock: Clock): SandboxStore {
       claims.put(key, claim);
       return { existing: null };
     },
-    async releaseIdempotency(projectId, key) {
-      claims.remove(`${projectId}#${key}`);
+    async releaseIdempotency(projectId, key, sandboxId) {
+      const name = `${projectId}#${key}`;
+      if (claims.get(name)?.sandboxId === sandboxId) claims.remove(name);
     },
   };
 }
