@@ -19,6 +19,8 @@ export interface Audit {
   allowed(operation: AuditedOperation): Promise<void>;
   /** Runs `work` and records how it came out: allowed, refused (the caller's fault) or failed (ours). */
   around<T>(operation: AuditedOperation, work: () => Promise<T>, made?: Made<T>): Promise<T>;
+  /** As `around` for what changes nothing: the caller does not wait for the record, and what cannot be stored is logged. */
+  aroundRead<T>(operation: AuditedOperation, work: () => Promise<T>): Promise<T>;
 }
 
 /** For work that makes something. */
@@ -55,6 +57,22 @@ export function makeAudit(log: AuditLog, clock: Clock, logger: Logger): Audit {
     sourceIp: operation.context?.sourceIp ?? null,
     details: { ...operation.details, ...more },
   });
+  function failure(operation: AuditedOperation, thrown: unknown): AuditEvent {
+    const error = thrown instanceof BulkheadError ? thrown : null;
+    const outcome = error !== null && error.status < 500 ? "refused" : "failed";
+    return event(operation, outcome, { code: error?.code ?? "INTERNAL_ERROR" });
+  }
+
+  /** Where nothing can be refused any more. */
+  async function note(noted: AuditEvent): Promise<void> {
+    try {
+      await log.append(noted);
+    } catch (unwritten) {
+      const { action, outcome, projectId, actor, target } = noted;
+      logger.error("audit event not stored", { action, outcome, projectId, actor, target, error: unwritten });
+    }
+  }
+
   return {
     allowed: (operation) => log.append(event(operation, "allowed", {})),
     async around(operation, work, made) {
@@ -69,13 +87,17 @@ export function makeAudit(log: AuditLog, clock: Clock, logger: Logger): Audit {
         }
         return result;
       } catch (thrown) {
-        const error = thrown instanceof BulkheadError ? thrown : null;
-        const outcome = error !== null && error.status < 500 ? "refused" : "failed";
-        try {
-          await log.append(event(operation, outcome, { code: error?.code ?? "INTERNAL_ERROR" }));
-        } catch (unwritten) {
-          logger.error("audit event of a failed operation not stored", { action: operation.action, error: unwritten });
-        }
+        await note(failure(operation, thrown));
+        throw thrown;
+      }
+    },
+    async aroundRead(operation, work) {
+      try {
+        const result = await work();
+        void note(event(operation, "allowed", {}));
+        return result;
+      } catch (thrown) {
+        void note(failure(operation, thrown));
         throw thrown;
       }
     },

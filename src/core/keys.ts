@@ -109,7 +109,7 @@ export function makeKeyService(deps: KeyDeps): KeyService {
         return issue(principal.projectId, request);
       }),
     list: (principal, context) =>
-      audit.around(operationOf(principal, context, "key.list", null), () => {
+      audit.aroundRead(operationOf(principal, context, "key.list", null), () => {
         requireScope(principal, "manage");
         return keys.list(principal.projectId);
       }),

@@ -188,12 +188,12 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
       );
     },
     get: (principal, id, context) =>
-      audit.around(operationOf(principal, context, "sandbox.get", id), () => {
+      audit.aroundRead(operationOf(principal, context, "sandbox.get", id), () => {
         requireScope(principal, "read");
         return findLiveSandbox(sandboxes, principal, id);
       }),
     list: (principal, query, context) =>
-      audit.around(operationOf(principal, context, "sandbox.list", null), () => {
+      audit.aroundRead(operationOf(principal, context, "sandbox.list", null), () => {
         requireScope(principal, "read");
         return sandboxes.list(principal.projectId, query);
       }),
