@@ -145,6 +145,23 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
     }
   }
 
+  /** A host without room may be full of an instance that the pool is starting just now: that one is waited for. */
+  async function makeWarmOrCold(making: Making): Promise<SandboxRecord> {
+    const giveUpAt = clock.now() + config.createWaitMs / 2;
+    for (;;) {
+      const warm = await makeWarm(making);
+      if (warm !== null) return warm;
+      const hope = () => deps.pool.starting(making.template.name) > 0;
+      const hoped = hope();
+      try {
+        return await makeCold(making);
+      } catch (thrown) {
+        if (!isFull(thrown) || !(hoped || hope()) || clock.now() >= giveUpAt) throw thrown;
+        await clock.sleep(100);
+      }
+    }
+  }
+
   async function make(making: Making, undo: Undo): Promise<SandboxRecord> {
     const { id } = making.draft;
     undo.add("sandbox record", () => ender.end(id, "create_failed"));
@@ -153,7 +170,7 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
       // Half of the wait: what comes after the gate needs the rest.
       leave = await gate.enter(config.createWaitMs / 2);
       if (closing.signal.aborted) throw shuttingDown();
-      const record = (await makeWarm(making)) ?? (await makeCold(making));
+      const record = await makeWarmOrCold(making);
       if (record.instanceId !== null && making.died.has(record.instanceId)) throw diedAtOnce();
       atWork.delete(id);
       return record;
@@ -226,6 +243,10 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
 function endpointOf(instance: InstanceRecord) {
   if (instance.endpoint !== null) return instance.endpoint;
   throw new BulkheadError("AGENT_UNREACHABLE", "The instance has no address. Try again.");
+}
+
+function isFull(thrown: unknown): boolean {
+  return thrown instanceof BulkheadError && thrown.code === "CAPACITY_EXHAUSTED";
 }
 
 function shuttingDown(): BulkheadError {

@@ -1,7 +1,7 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { Instances } from "./instances.ts";
-import type { InstanceRecord } from "./model.ts";
+import type { InstanceRecord, TemplateRecord } from "./model.ts";
 import type { Clock, InstanceStore, TemplateStore } from "./ports.ts";
 
 /** Refilling waits until no create was in flight for this long, so that starting instances never slows one down … */
@@ -24,6 +24,8 @@ export interface PoolDeps {
 export interface WarmPool {
   /** A warm instance that now belongs to `sandboxId` for ever, or null when there is none. */
   claim(templateName: string, sandboxId: string): Promise<InstanceRecord | null>;
+  /** Instances of a template that are being started now. */
+  starting(templateName: string): number;
   /** Marks a create as in flight until the returned function is called. */
   busy(): () => void;
   /** Starts what is missing, in the background. */
@@ -37,6 +39,7 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
   const candidates = new Map<string, string[]>();
   /** Ids that were taken from the list once: an index may still show them. */
   const taken = new Set<string>();
+  const starting = new Map<string, number>();
   const listings = new Map<string, Promise<void>>();
   let inFlight = 0;
   let lastBusyAt = Number.NEGATIVE_INFINITY;
@@ -88,6 +91,17 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
     }
   }
 
+  async function startOne(template: TemplateRecord): Promise<void> {
+    const { name } = template;
+    starting.set(name, (starting.get(name) ?? 0) + 1);
+    try {
+      const instance = await deps.instances.start(template, null);
+      candidates.set(name, [...(candidates.get(name) ?? []), instance.id]);
+    } finally {
+      starting.set(name, (starting.get(name) ?? 0) - 1);
+    }
+  }
+
   async function fillTemplate(name: string, size: number): Promise<void> {
     const template = await deps.templates.get(name);
     if (template?.status !== "active") return;
@@ -99,8 +113,7 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
         missing -= 1;
         await waitForQuiet();
         if (isClosed()) return;
-        const instance = await deps.instances.start(template, null);
-        candidates.set(name, [...(candidates.get(name) ?? []), instance.id]);
+        await startOne(template);
       }
     };
     // Each worker is waited for, also when another failed: `close` promises that nothing is being started any more.
@@ -141,6 +154,7 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
       }
       return null;
     },
+    starting: (templateName) => starting.get(templateName) ?? 0,
     busy() {
       inFlight += 1;
       return () => {

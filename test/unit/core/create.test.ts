@@ -393,3 +393,17 @@ describe("a create whose caller hung up", () => {
     expect(one.sandbox.id).not.toBe(two.sandbox.id);
   });
 });
+
+describe("a full host", () => {
+  it("is waited for while the pool is starting an instance there", async () => {
+    const world = await makeWorld({ pool: { base: 1 } });
+    world.compute.capacity = 1;
+    world.compute.latencyMs = 400;
+    world.platform.start();
+    await world.clock.advance(200);
+    const created = world.create();
+    await world.clock.advance(2_000);
+    expect((await created).sandbox.status).toBe("running");
+    expect(world.compute.launches).toHaveLength(1);
+  });
+});
