@@ -96,6 +96,6 @@ function refusal(status: number, answer: unknown, method: string, path: string):
   const parsed = refusalSchema.safeParse(answer);
   const told = parsed.success ? parsed.data.message : `${method} ${path} was answered with HTTP ${status}.`;
   const next =
-    status === 401 ? ' Pass a valid key with --api-key or BULKHEAD_API_KEY; "bulkhead start" prints one.' : "";
+    status === 401 ? ' Pass a valid key with --api-key or BULKHEAD_API_KEY; "bulkhead start" says where one is.' : "";
   return new CliError(told + next, exitCodeOfStatus(status));
 }

@@ -67,14 +67,15 @@ export function addKeyCommands(program: Command, deps: CliDeps): void {
 
 function keyTable(keys: readonly ApiKeyView[]): string {
   if (keys.length === 0) return "No keys.";
-  const day = (at: string | null, none: string): string => at?.slice(0, 10) ?? none;
+  // Keys may live for minutes, so the day alone would not do.
+  const minute = (at: string | null): string => at?.slice(0, 16).replace("T", " ") ?? "never";
   const rows = keys.map((key) => [
     key.id,
     key.name,
     key.status,
-    day(key.created_at, ""),
-    day(key.expires_at, "never"),
-    day(key.last_used_at, "never"),
+    minute(key.created_at),
+    minute(key.expires_at),
+    minute(key.last_used_at),
   ]);
-  return table(["ID", "NAME", "STATUS", "CREATED", "EXPIRES", "LAST USED"], rows);
+  return table(["ID", "NAME", "STATUS", "CREATED (UTC)", "EXPIRES", "LAST USED"], rows);
 }

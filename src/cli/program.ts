@@ -30,7 +30,7 @@ export function makeProgram(deps: CliDeps): Command {
       writeOut: (text) => deps.output.out(text.trimEnd()),
       writeErr: (text) => deps.output.err(text.trimEnd()),
     })
-    .showHelpAfterError('(say "bulkhead --help" for how it is used)')
+    .showHelpAfterError("(Add --help to the command to see how it is used.)")
     .addHelpText(
       "after",
       "\nExamples:\n  bulkhead start\n  bulkhead doctor\n  bulkhead ls\n  bulkhead kill --all\n  bulkhead keys create ci --expires 30d" +

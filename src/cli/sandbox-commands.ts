@@ -1,5 +1,5 @@
-import type { Command } from "commander";
-import type { Sandbox } from "#contracts/control/sandboxes.ts";
+import { type Command, Option } from "commander";
+import { type Sandbox, wireStatuses } from "#contracts/control/sandboxes.ts";
 import { addConnectionOptions, type ConnectionFlags } from "./connection.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { CliError, exitCodes } from "./failure.ts";
@@ -29,7 +29,7 @@ export function addSandboxCommands(program: Command, deps: CliDeps): void {
     .alias("list")
     .summary("list sandboxes")
     .description("List the sandboxes of the key's project.")
-    .option("--status <status>", "only these: creating, running, paused, stopped")
+    .addOption(new Option("--status <status>", "only these").choices(wireStatuses))
     .option("--json", "print one JSON document")
     .addHelpText("after", "\nExamples:\n  bulkhead ls\n  bulkhead ls --status running --json | jq -r '.[].id'")
     .action(async (flags: ListFlags) => {
@@ -61,7 +61,7 @@ async function kill(ids: readonly string[], flags: KillFlags, deps: CliDeps): Pr
   } else {
     for (const { id, problem } of outcomes) {
       if (problem === null) deps.output.out(`${id} killed`);
-      else deps.output.err(`${id} ${problem}`);
+      else deps.output.err(`bulkhead: cannot kill ${id}: ${problem}`);
     }
     if (outcomes.length === 0) deps.output.out("No sandboxes.");
   }

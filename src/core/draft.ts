@@ -7,7 +7,6 @@ import type { InstanceRecord, Principal, SandboxRecord, TemplateRecord } from ".
 /** What a caller asks for. */
 export interface CreateInput {
   readonly template: { readonly name: string } | { readonly id: string };
-  readonly region?: string;
   /** null: none. */
   readonly timeoutSeconds: number | null;
   readonly idleTimeoutSeconds?: number;
@@ -32,7 +31,7 @@ export function makeDraft(
     createdByKeyId: principal.keyId,
     templateName: template.name,
     templateId: template.id,
-    region: input.region ?? deps.config.region,
+    region: deps.config.region,
     status: "creating",
     statusDeadlineAt: now + (statusDeadlineMs.creating ?? 0),
     instanceId: null,

@@ -6,7 +6,6 @@ import type { CreateInput } from "#core/sandboxes.ts";
 export function createInput(body: CreateSandboxRequest): CreateInput {
   return {
     template: templateOf(body),
-    ...(body.region != null && { region: body.region }),
     timeoutSeconds: body.timeout_seconds || null,
     ...(body.idle_timeout_seconds != null && { idleTimeoutSeconds: body.idle_timeout_seconds }),
     ...(body.max_lifetime_seconds != null && { maxLifetimeSeconds: body.max_lifetime_seconds }),

@@ -39,16 +39,16 @@ describe("the environment", () => {
 
   it("is read, merged, replaced and cleared by the four verbs, and create's values survive the client's repeat", async () => {
     const sandbox = await createRaw(platform, { env_vars: { A: "1" } });
-    const after = async (method: string, body?: unknown) => (await agent(sandbox, method, "/env", body)).body;
-    expect(await after("PATCH", { env_vars: { A: "1" }, merge: true })).toMatchObject({
+    const envAfter = async (method: string, body?: unknown) => (await agent(sandbox, method, "/env", body)).body;
+    expect(await envAfter("PATCH", { env_vars: { A: "1" }, merge: true })).toMatchObject({
       env_vars: { A: "1" },
       count: 1,
     });
-    expect(await after("PATCH", { env_vars: { API_SECRET: "plain" } })).toMatchObject({ count: 2 });
-    expect(await after("GET")).toMatchObject({ env_vars: { A: "1", API_SECRET: "plain" } });
-    expect(await after("PUT", { env_vars: { B: "2" } })).toMatchObject({ env_vars: { B: "2" }, count: 1 });
-    expect((await run(sandbox, "echo ${A-none} $B")).stdout).toBe("none 2\n");
-    expect(await after("DELETE")).toMatchObject({ env_vars: {}, count: 0 });
+    expect(await envAfter("PATCH", { env_vars: { API_SECRET: "plain" } })).toMatchObject({ count: 2 });
+    expect(await envAfter("GET")).toMatchObject({ env_vars: { A: "1", API_SECRET: "plain" } });
+    expect(await envAfter("PUT", { env_vars: { B: "2" } })).toMatchObject({ env_vars: { B: "2" }, count: 1 });
+    expect((await run(sandbox, "echo [$A] $B")).stdout).toBe("[] 2\n");
+    expect(await envAfter("DELETE")).toMatchObject({ env_vars: {}, count: 0 });
   });
 });
 

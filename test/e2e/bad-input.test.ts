@@ -62,7 +62,7 @@ describe("bad input to the control plane gets a typed error", () => {
     expect([404, 405]).toContain((await control(platform, "PATCH", "/v1/sandboxes")).status);
   });
 
-  it("no key, a bad key, a revoked key and an expired key", async () => {
+  it("no key, a bad key and an expired key", async () => {
     expect((await ask(platform.url, "/v1/sandboxes")).status).toBe(401);
     expect((await post('{"template_name":"base"}', { "x-api-key": "hopx_live_x" })).status).toBe(401);
     const made = await control(platform, "POST", "/auth/api-keys", { name: "brief", expires_in_seconds: 1 });
@@ -78,7 +78,7 @@ describe("bad input to the control plane gets a typed error", () => {
   it("a sandbox id that is not ours, well formed or not", async () => {
     for (const id of ["1763382095abcdefghij", "nope", "..%2f..%2fetc"]) {
       expect((await control(platform, "GET", `/v1/sandboxes/${id}`)).status).toBe(404);
-      expect([200, 404]).toContain((await control(platform, "DELETE", `/v1/sandboxes/${id}`)).status);
+      expect((await control(platform, "DELETE", `/v1/sandboxes/${id}`)).status).toBe(404);
     }
   });
 

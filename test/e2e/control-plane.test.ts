@@ -87,12 +87,20 @@ describe("create", () => {
     await kill(byName, byId, byNumber);
   });
 
-  it("refuses a template that there is not, to the client with the names that there are", async () => {
+  it("refuses a template that there is not", async () => {
     const options = { template: "nope", apiKey: platform.apiKey, baseURL: platform.url };
-    await expect(Sandbox.create(options)).rejects.toMatchObject({ code: "TEMPLATE_NOT_FOUND" });
+    // The client has its own class only for files (contract §2.5).
+    await expect(Sandbox.create(options)).rejects.toThrow(/^Template nope not found/);
     expect((await control(platform, "POST", "/v1/sandboxes", { template_id: 4711 })).status).toBe(404);
     expect((await control(platform, "GET", "/v1/templates/nope")).body).toMatchObject({ code: "TEMPLATE_NOT_FOUND" });
     expect(await listedIds("")).toEqual([]);
+  });
+
+  it("takes any region, and says where the sandbox truly is", async () => {
+    const here = await createRaw(platform);
+    const elsewhere = await createRaw(platform, { region: "us-east" });
+    expect(elsewhere["region"]).toBe(here["region"]);
+    await kill(here, elsewhere);
   });
 
   it("takes timeouts of its own, and says which of them is the deadline", async () => {

@@ -12,6 +12,7 @@ export const createSandboxRequestSchema = z.object({
   template_name: z.string().min(1).max(128).nullish(),
   /** Wins over `template_name`. Clients send it as a string or as an integer. */
   template_id: z.union([z.string().min(1).max(128), z.number().int().nonnegative()]).nullish(),
+  /** Accepted and not followed: a deployment has one region, which the answer names. */
   region: z.string().min(1).max(64).nullish(),
   /** Seconds from now until the sandbox is ended; 0, null and absent: only idle timeout and maximum lifetime end it. */
   timeout_seconds: z.number().int().min(0).max(maxSeconds).nullish(),

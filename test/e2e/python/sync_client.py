@@ -4,7 +4,12 @@ import os
 import tempfile
 
 from hopx_ai import Sandbox
-from hopx_ai.errors import APIError, FileNotFoundError as SandboxFileNotFoundError, FileOperationError
+from hopx_ai.errors import (
+    APIError,
+    FileNotFoundError as SandboxFileNotFoundError,
+    FileOperationError,
+    TemplateNotFoundError,
+)
 
 URL = os.environ["BULKHEAD_URL"]
 
@@ -101,9 +106,18 @@ def end(sandbox):
         equal(error.details.get("end_reason"), "killed", "end reason")
 
 
+def unknown_template():
+    try:
+        Sandbox.create("bse", base_url=URL)
+        raise AssertionError("a sandbox of an unknown template was made")
+    except TemplateNotFoundError as error:
+        equal(error.suggested_template, "base", "suggestion for a misspelt template")
+
+
 def main():
     equal(Sandbox.health_check(base_url=URL).get("status"), "healthy", "health")
     assert "base" in {template.name for template in Sandbox.list_templates(base_url=URL)}
+    unknown_template()
     sandbox = Sandbox.create("base", env_vars={"API_SECRET": "s3cret-value"}, base_url=URL)
     other = Sandbox.create("base", base_url=URL)
     try:

@@ -52,7 +52,6 @@ describe("POST /v1/sandboxes", () => {
       principal,
       {
         template: { name: "base" },
-        region: "eu",
         timeoutSeconds: 60,
         idleTimeoutSeconds: 30,
         maxLifetimeSeconds: 90,
