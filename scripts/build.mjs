@@ -1,5 +1,5 @@
 // Bundles the programs that run: the command line, the platform on one machine, its database worker and the agent.
-import { chmod, readFile, rm } from "node:fs/promises";
+import { chmod, readFile, rm, symlink } from "node:fs/promises";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
@@ -45,3 +45,6 @@ await Promise.all([
   }),
 ]);
 await chmod("dist/bulkhead.mjs", 0o755);
+// `npx bulkhead` in the checkout: npm links the commands of dependencies only.
+await rm("node_modules/.bin/bulkhead", { force: true });
+await symlink("../../dist/bulkhead.mjs", "node_modules/.bin/bulkhead");
