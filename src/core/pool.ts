@@ -9,6 +9,8 @@ const quietMs = 150;
 /** … but no longer than this. */
 const patienceMs = 2_000;
 const retryMs = 5_000;
+/** A full host, or one that cannot enforce a limit: nothing is broken. */
+const expectedProblems: ReadonlySet<string> = new Set(["CAPACITY_EXHAUSTED", "SERVICE_UNAVAILABLE"]);
 
 export interface PoolDeps {
   readonly store: InstanceStore;
@@ -41,6 +43,7 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
   const taken = new Set<string>();
   const starting = new Map<string, number>();
   const listings = new Map<string, Promise<void>>();
+  const problems = new Map<string, string>();
   let inFlight = 0;
   let lastBusyAt = Number.NEGATIVE_INFINITY;
   const closing = new AbortController();
@@ -121,6 +124,15 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
     for (const one of done) if (one.status === "rejected") throw one.reason;
   }
 
+  /** What keeps a pool from being full is said when it changes, not at each attempt. */
+  function report(name: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const expected = error instanceof BulkheadError && expectedProblems.has(error.code);
+    const level = problems.get(name) === message ? "debug" : expected ? "warn" : "error";
+    problems.set(name, message);
+    logger[level]("warm pool not full", { template: name, error });
+  }
+
   async function fillAll(): Promise<void> {
     do {
       await waitForQuiet();
@@ -128,9 +140,11 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
       for (const [name, size] of Object.entries(deps.sizes)) {
         try {
           await fillTemplate(name, size);
+          problems.delete(name);
         } catch (error) {
-          const full = error instanceof BulkheadError && error.code === "CAPACITY_EXHAUSTED";
-          logger[full ? "warn" : "error"]("warm pool not full", { template: name, error });
+          // Instances that were being started end with the platform.
+          if (isClosed()) return;
+          report(name, error);
           clock.after(retryMs, refill);
         }
       }

@@ -36,7 +36,7 @@ function limitCheck(facts: HostFacts, controller: Controller): Check {
   return {
     name,
     status: "fail",
-    detail: `not enforced (${why}); sandboxes are refused without --allow-unenforced`,
+    detail: `not enforced: ${why}`,
     fix,
   };
 }

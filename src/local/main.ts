@@ -56,13 +56,18 @@ async function start(config: LocalConfig, assets: Assets, logger: Logger): Promi
   try {
     const host = await probe(config, assets, config.install);
     requireUsable(host, progress);
+    if (!config.allowUnenforced && !doctorReport(host).ok) {
+      progress.warn(
+        "Every create is refused until its limits can be enforced, or the platform is started with --allow-unenforced.",
+      );
+    }
     const xdgRuntimeDir = process.env["XDG_RUNTIME_DIR"];
     const platform = await startLocalPlatform({ config, home, host, assets, xdgRuntimeDir, logger, progress });
     progress.plain(welcome({ platform, home, host, ms: Date.now() - began }));
     const signal = await stopAsked;
     progress.plain(`${signal}: ending all sandboxes`);
     const ended = await platform.stop();
-    progress.done(`${ended} sandboxes ended, nothing is left`);
+    progress.done(`${ended} ${ended === 1 ? "sandbox" : "sandboxes"} ended, nothing is left`);
   } finally {
     await unlock();
   }

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { z } from "zod";
 import { type Cgroups, makeCgroups } from "../compute/cgroups.ts";
 import { type CgroupCandidate, cgroupCandidates } from "./cgroup-candidates.ts";
 import { type CgroupFacts, type Controller, controllers } from "./facts.ts";
@@ -107,6 +109,18 @@ async function tryLimits(facts: CgroupFacts, group: string): Promise<void> {
   }
 }
 
+const failureSchema = z.object({ code: z.string().optional(), path: z.string().optional() });
+
+function inWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code = "", path = "" } = failureSchema.catch({}).parse(error);
+  if (path === "") return error.message;
+  // What could not be made is only a probe: the directory above it says more.
+  const place = basename(path).endsWith("-probe") ? dirname(path) : path;
+  if (code === "EACCES" || code === "EPERM") return `no permission for ${place}`;
+  return code === "EROFS" ? `${place} is read-only` : error.message;
+}
+
 /** The first place where cgroups can be made and their limits hold. */
 export async function probeCgroups(root: boolean, group: string): Promise<CgroupFacts> {
   const reasons: string[] = [];
@@ -117,7 +131,7 @@ export async function probeCgroups(root: boolean, group: string): Promise<Cgroup
       await tryLimits(facts, group);
       return facts;
     } catch (error) {
-      reasons.push(error instanceof Error ? error.message : String(error));
+      reasons.push(inWords(error));
     }
   }
   return { kind: "none", why: [...new Set(reasons)].join("; ") || "no cgroups are mounted" };

@@ -121,7 +121,11 @@ describe("bulkhead kill", () => {
 
   it("ends what it can and answers with the failure's exit code", async () => {
     const set = setUp([sandbox("s1")]);
-    expect(await set.run("kill", "gone", "s1")).toMatchObject({ exitCode: exitCodes.notFound, out: "s1 killed\n" });
+    expect(await set.run("kill", "gone", "s1")).toMatchObject({
+      exitCode: exitCodes.notFound,
+      out: "s1 killed\n",
+      err: "bulkhead: cannot kill gone: Sandbox gone not found\n",
+    });
   });
 
   it("wants ids or --all, not both", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { doctorReport } from "#local/doctor.ts";
+import { doctorText } from "#local/doctor-text.ts";
 import { type ProbeActions, probeHost } from "#local/probe/probe.ts";
 
 const debian = 'ID=debian\nNAME="Debian"\n';
@@ -105,5 +106,8 @@ describe("probeHost", () => {
     const failed = doctorReport(facts).checks.filter(({ status }) => status === "fail");
     expect(failed.map(({ name }) => name)).toEqual(["memory limit", "CPU limit", "process limit"]);
     expect(failed[0]?.fix).toContain("Delegate=yes");
+    const text = doctorText(doctorReport(facts));
+    expect(text.match(/not enforced: permission denied/g)).toHaveLength(3);
+    expect(text.match(/Delegate=yes/g)).toHaveLength(1);
   });
 });
