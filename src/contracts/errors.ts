@@ -44,6 +44,8 @@ export const errorRegistry = {
   SANDBOX_EXPIRED: { status: 410, retryable: false },
   PAYLOAD_TOO_LARGE: { status: 413, retryable: false },
   FILE_OPERATION_FAILED: { status: 422, retryable: false },
+  /** This host cannot hold a limit the sandbox must have, or the template could not be prepared: no repeat helps, an operator does. */
+  HOST_UNSUITABLE: { status: 422, retryable: false },
   RATE_LIMIT_EXCEEDED: { status: 429, retryable: true },
   INTERNAL_ERROR: { status: 500, retryable: true },
   /** The agent did not answer although the sandbox is thought to run. */

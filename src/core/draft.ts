@@ -62,7 +62,7 @@ export function running(instance: InstanceRecord, now: number): Partial<SandboxR
   };
 }
 
-/** @throws BulkheadError TEMPLATE_NOT_FOUND | SERVICE_UNAVAILABLE */
+/** @throws BulkheadError TEMPLATE_NOT_FOUND, SERVICE_UNAVAILABLE while it is prepared, HOST_UNSUITABLE when that failed */
 export async function findTemplate(deps: CoreDeps, asked: CreateInput["template"]): Promise<TemplateRecord> {
   const nameOrId = "name" in asked ? asked.name : asked.id;
   const template = await deps.ports.templates.get(nameOrId);
@@ -73,9 +73,15 @@ export async function findTemplate(deps: CoreDeps, asked: CreateInput["template"
     );
   }
   if (template.status === "active") return template;
+  const details = { template: template.name, template_status: template.status };
+  if (template.status === "failed") {
+    throw new BulkheadError("HOST_UNSUITABLE", template.problem ?? `Template ${template.name} could not be prepared.`, {
+      details,
+    });
+  }
   throw new BulkheadError(
     "SERVICE_UNAVAILABLE",
     template.problem ?? `Template ${template.name} is still being prepared. Try again in a minute.`,
-    { details: { template: template.name, template_status: template.status, retry_after_seconds: 10 } },
+    { details: { ...details, retry_after_seconds: 10 } },
   );
 }

@@ -21,7 +21,7 @@ export interface InstanceDeps {
 export interface Instances {
   /**
    * Starts an instance and waits for its agent: `warm`, or `claimed` at once when `sandboxId` is given. When it throws, nothing is left.
-   * @throws BulkheadError CAPACITY_EXHAUSTED | SERVICE_UNAVAILABLE | AGENT_UNREACHABLE
+   * @throws BulkheadError CAPACITY_EXHAUSTED | HOST_UNSUITABLE | SERVICE_UNAVAILABLE | AGENT_UNREACHABLE
    */
   start(template: TemplateRecord, sandboxId: string | null): Promise<InstanceRecord>;
   /** Ends an instance: whatever exists of it, and then its record. Safe to repeat. */

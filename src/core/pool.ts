@@ -10,7 +10,7 @@ const quietMs = 150;
 const patienceMs = 2_000;
 const retryMs = 5_000;
 /** A full host, or one that cannot enforce a limit: nothing is broken. */
-const expectedProblems: ReadonlySet<string> = new Set(["CAPACITY_EXHAUSTED", "SERVICE_UNAVAILABLE"]);
+const expectedProblems: ReadonlySet<string> = new Set(["CAPACITY_EXHAUSTED", "SERVICE_UNAVAILABLE", "HOST_UNSUITABLE"]);
 
 export interface PoolDeps {
   readonly store: InstanceStore;

@@ -120,7 +120,7 @@ export interface InstanceTruth {
 export interface Compute {
   /**
    * Starts one instance. Repeating a call with the same `instanceId` returns the first instance. When it throws, nothing is left.
-   * @throws BulkheadError CAPACITY_EXHAUSTED when there is no room, SERVICE_UNAVAILABLE when a limit cannot be enforced here
+   * @throws BulkheadError CAPACITY_EXHAUSTED when there is no room, HOST_UNSUITABLE when a limit cannot be enforced here
    */
   launch(request: LaunchRequest): Promise<Launched>;
   describe(instanceId: string): Promise<InstanceTruth | undefined>;

@@ -180,7 +180,16 @@ describe("the host in the way", () => {
 });
 
 describe.runIf(process.geteuid?.() === 0)("as another user than root", () => {
-  it("refuses what it cannot enforce, unless told to go on; then isolates what it can", async () => {
+  it("refuses what it cannot enforce, and says so at the start", async () => {
+    const platform = await start({ uid: 1234 });
+    const answer = await control(platform, "POST", "/v1/sandboxes", { template_name: "base" });
+    // No repeat helps, so no client shall repeat it.
+    expect(answer).toMatchObject({ status: 422, body: { code: "HOST_UNSUITABLE", retryable: false } });
+    expect(JSON.stringify(answer.body)).toMatch(/memory.*--allow-unenforced/);
+    expect(platform.output()).toContain("--allow-unenforced");
+  });
+
+  it("isolates what it can when told to go on", async () => {
     const platform = await start({ uid: 1234, flags: ["--no-code-interpreter", "--allow-unenforced"] });
     const sandbox = await createRaw(platform);
     expect((await run(sandbox, "id -u; echo alive")).stdout).toContain("alive");

@@ -21,18 +21,18 @@ export function enforcementOf(host: HostFacts, cgroups: Pick<Cgroups, "enforced"
 /** What an operator may give up with `--allow-unenforced`. */
 const waivable = ["cpu", "memory", "pids", "disk", "syscalls"] as const;
 
-/** @throws BulkheadError SERVICE_UNAVAILABLE naming each limit that nothing holds */
+/** @throws BulkheadError HOST_UNSUITABLE naming each limit that nothing holds */
 export function requireEnforced(enforced: Enforcement, allowUnenforced: boolean): void {
   if (enforced.identity === "none") {
     throw new BulkheadError(
-      "SERVICE_UNAVAILABLE",
+      "HOST_UNSUITABLE",
       "This host cannot isolate sandboxes. Run `bulkhead doctor` to see why and what to do.",
     );
   }
   const missing = waivable.filter((name) => enforced[name] === "none");
   if (missing.length === 0 || allowUnenforced) return;
   throw new BulkheadError(
-    "SERVICE_UNAVAILABLE",
+    "HOST_UNSUITABLE",
     `This host cannot enforce: ${missing.join(", ")}. Run \`bulkhead doctor\` to see what to do, or start the platform with --allow-unenforced to run sandboxes without.`,
     { details: { unenforced: missing } },
   );

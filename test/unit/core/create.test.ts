@@ -236,6 +236,7 @@ describe("create", () => {
     (await code(world.create({ template: { name: "nope" } }))).toEqual({ code: "TEMPLATE_NOT_FOUND" });
     (await code(world.create({ template: { name: "slow" } }))).toEqual({ code: "SERVICE_UNAVAILABLE" });
     await expect(world.create({ template: { id: "3" } })).rejects.toThrow("no numpy");
+    (await code(world.create({ template: { id: "3" } }))).toEqual({ code: "HOST_UNSUITABLE" });
     const reader = { ...aPrincipal, scopes: ["read" as const] };
     (await code(world.create({}, { principal: reader }))).toEqual({ code: "FORBIDDEN" });
     const { sandbox } = await world.create();
@@ -245,7 +246,8 @@ describe("create", () => {
     expect(world.audited("sandbox.create").map((event) => event.outcome)).toEqual([
       "refused",
       "failed",
-      "failed",
+      "refused",
+      "refused",
       "refused",
       "allowed",
       "refused",
