@@ -23,10 +23,17 @@ export async function poolSettled(platform: RunningPlatform, atLeast: number): P
   );
 }
 
-/** Waits until the pool has as many processes as `settled`, after a sandbox was taken from it and killed. */
+/**
+ * Waits until the pool has as many processes as `settled` and has had them for half a second, after a sandbox was taken from it and
+ * killed: an instance that is still starting is no filled pool, and its start would be measured with the next create.
+ */
 export async function refilled(platform: RunningPlatform, settled: number): Promise<void> {
-  await until("refilled pool", () => instanceProcesses(platform).length === settled, {
-    timeoutMs: 10_000,
-    everyMs: 20,
-  });
+  let since = Number.POSITIVE_INFINITY;
+  const check = () => {
+    const now = performance.now();
+    if (instanceProcesses(platform).length !== settled) since = Number.POSITIVE_INFINITY;
+    else if (since === Number.POSITIVE_INFINITY) since = now;
+    return now - since >= 500;
+  };
+  await until("refilled pool", check, { timeoutMs: 10_000, everyMs: 50 });
 }
