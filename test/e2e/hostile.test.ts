@@ -215,6 +215,17 @@ describe("others and the host", () => {
   });
 });
 
+describe("what the platform has open", () => {
+  it("descriptors of its database, log and sockets", async () => {
+    const { stdout } = await attacker.commands.run("for fd in /proc/self/fd/*; do readlink $fd; done");
+    const host = stdout.split("\n").filter((target) => target.startsWith("/") && !/^\/(dev\/null|proc\/)/.test(target));
+    await expectStopped("use descriptors of the platform", {
+      stopped: stdout.includes("/dev/null") && host.length === 0,
+      by: host.length === 0 ? "the launch shell closes all it does not hand in" : host.join(" "),
+    });
+  });
+});
+
 describe("more than its share", () => {
   it("fork bomb", async () => {
     await expectStopped("fork bomb", await attack(attacker, "fork_bomb"));

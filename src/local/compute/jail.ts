@@ -5,7 +5,6 @@ import { writeFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import type { Identity } from "./identity.ts";
 import { insideAgentId, insideUserId } from "./identity.ts";
-import { inheritedDescriptors } from "./processes.ts";
 import type { RunCommand } from "./run-command.ts";
 
 /** Number of the listening socket inside. */
@@ -46,26 +45,33 @@ export interface Jail {
   ended(): boolean;
 }
 
-/** Read once: nothing in Node adds to them later. */
-const foreignDescriptors = inheritedDescriptors().filter((fd) => fd > seccompFd);
-
 /** Only bash can name descriptors of two digits. */
-const shell = foreignDescriptors.some((fd) => fd > 9) ? "/bin/bash" : "/bin/sh";
+const shell = "/bin/bash";
+
+/**
+ * Closes whatever else the platform has open: native code in it (LevelDB) and whoever started it open files without close-on-exec, at any
+ * time. The shell looks at itself just before it becomes bubblewrap; a descriptor list it cannot read ends it.
+ */
+const closeForeign = (last: number): string =>
+  `[ -e /proc/self/fd/3 ] || exit 126
+for fd in /proc/self/fd/*; do fd=\${fd##*/}; if [ "$fd" -gt ${last} ]; then eval "exec $fd>&-"; fi; done`;
 
 /**
  * Waits to be released and becomes bubblewrap. End of file on 3 (the platform died) ends it. By the limit of 0, which counts in
  * the user namespace just made, nothing inside can make another one; the write is refused in containers with a read-only
  * /proc/sys, there the seccomp filter alone holds it.
  */
-const waitScript = [
-  "printf r >&4",
-  "read -r _ <&3 || exit 125",
-  ["exec 3<&- 4>&-", ...foreignDescriptors.map((fd) => `${fd}>&-`)].join(" "),
-  "ulimit -c 0",
-  '{ [ "$BULKHEAD_OWN_USERNS" = 1 ] && echo 0 >/proc/sys/user/max_user_namespaces; } 2>/dev/null',
-  "unset BULKHEAD_OWN_USERNS",
-  'exec "$@"',
-].join("\n");
+const waitScript = (lastFd: number): string =>
+  [
+    "printf r >&4",
+    "read -r _ <&3 || exit 125",
+    closeForeign(lastFd),
+    "exec 3<&- 4>&-",
+    "ulimit -c 0",
+    '{ [ "$BULKHEAD_OWN_USERNS" = 1 ] && echo 0 >/proc/sys/user/max_user_namespaces; } 2>/dev/null',
+    "unset BULKHEAD_OWN_USERNS",
+    'exec "$@"',
+  ].join("\n");
 
 function isReadable(stream: Readable | Writable | null | undefined): stream is Readable {
   return stream !== null && stream !== undefined && "read" in stream;
@@ -114,7 +120,16 @@ function spawnWaiting(request: JailRequest, fds: { args: number; seccomp: number
     "BULKHEAD_RUN",
     request.marker,
   ];
-  const waiting = [shell, "-c", waitScript, request.marker, ...request.wrapper, ...bwrap, "--", ...request.command];
+  const waiting = [
+    shell,
+    "-c",
+    waitScript(fds.seccomp === null ? argsFd : seccompFd),
+    request.marker,
+    ...request.wrapper,
+    ...bwrap,
+    "--",
+    ...request.command,
+  ];
   const own = identity.tier === "two-uid";
   const argv = own ? ["/usr/bin/unshare", "--user", "--keep-caps", "--", ...waiting] : waiting;
   const stdio: StdioOptions = ["ignore", "ignore", "pipe", "pipe", "pipe", request.listenFd ?? "ignore", fds.args];

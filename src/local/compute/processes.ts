@@ -18,24 +18,6 @@ export function childrenOf(pid: number): readonly number[] {
   }
 }
 
-/**
- * Descriptors this process was started with and would pass on to every child: Node opens its own with close-on-exec, so what has
- * no such flag came from whoever started us (a terminal, a CI runner, an IPC channel) and has no business in a sandbox.
- */
-export function inheritedDescriptors(): readonly number[] {
-  const closeOnExec = 0o2000000;
-  return readdirSync("/proc/self/fdinfo")
-    .map(Number)
-    .filter((fd) => {
-      try {
-        const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "0";
-        return fd > 2 && (Number.parseInt(flags, 8) & closeOnExec) === 0;
-      } catch {
-        return false;
-      }
-    });
-}
-
 /** Processes with `marker` in their command line. */
 export function processesMarked(marker: string): readonly number[] {
   return readdirSync("/proc")
