@@ -5,11 +5,12 @@ const layers = {
   core: ["contracts", "telemetry"],
   http: ["core", "contracts", "telemetry"],
   aws: ["core", "contracts", "telemetry"],
+  bridge: ["core", "contracts", "telemetry"],
   agent: ["contracts", "telemetry"],
   gateway: ["contracts", "telemetry", "core/(ports|model|tokens)"],
   egress: ["contracts", "telemetry", "core/(ports|model|policy)"],
   cli: ["contracts"],
-  local: ["contracts", "telemetry", "core", "http", "aws", "agent", "gateway", "egress", "cli"],
+  local: ["contracts", "telemetry", "core", "http", "aws", "bridge", "agent", "gateway", "egress", "cli"],
 };
 
 const arrows = Object.entries(layers).map(([layer, allowed]) => ({

@@ -2,9 +2,10 @@ import { BatchWriteCommand, type BatchWriteCommandInput } from "@aws-sdk/lib-dyn
 import { BulkheadError } from "#contracts/errors.ts";
 import type { AuditEvent } from "#core/model.ts";
 import type { AuditLog } from "#core/ports.ts";
+import { auditItem, monthOf, partitionOf } from "./audit-item.ts";
 import { decodeCursor, encodeCursor, sortKeyOf } from "./cursor.ts";
 import { call } from "./failures.ts";
-import { auditItemSchema, schemaVersion } from "./schemas.ts";
+import { auditItemSchema } from "./schemas.ts";
 import { parseGood, type QueryPage, queryPage, type TableDeps } from "./table-access.ts";
 
 /** What one BatchWriteItem takes. */
@@ -19,8 +20,6 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
-const monthOf = (at: number) => new Date(at).toISOString().slice(0, 7);
-const partitionOf = (projectId: string, month: string) => `AUDIT#${projectId}#${month}`;
 
 /**
  * Events of callers that arrive while a write is under way go together in the next one: one request for up to 25.
@@ -99,14 +98,7 @@ async function readMonth(deps: TableDeps, pk: string, after: string | null, coun
 
 async function writeBatch(deps: TableDeps, events: readonly AuditEvent[]): Promise<void> {
   let requests: NonNullable<BatchWriteCommandInput["RequestItems"]>[string] = events.map((event) => ({
-    PutRequest: {
-      Item: {
-        ...event,
-        pk: partitionOf(event.projectId, monthOf(event.at)),
-        sk: sortKeyOf(event.at, event.id),
-        schemaVersion,
-      },
-    },
+    PutRequest: { Item: auditItem(event) },
   }));
   for (let attempt = 1; ; attempt += 1) {
     const RequestItems = { [deps.table]: requests };

@@ -14,6 +14,11 @@ const sdkErrorSchema = z.object({
   $metadata: z.object({ httpStatusCode: z.number().optional(), attempts: z.number().optional() }),
 });
 
+const cancelledSchema = z.object({
+  name: z.literal("TransactionCanceledException"),
+  CancellationReasons: z.array(z.object({ Code: z.string().optional() })),
+});
+
 /** Runs a conditional write: a failed condition is an answer, anything else a typed error. */
 export async function conditional(write: () => Promise<unknown>): Promise<Written> {
   try {
@@ -36,6 +41,12 @@ export async function call<T>(run: () => Promise<T>): Promise<T> {
 
 export function isConditionFailure(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.name === "ConditionalCheckFailedException";
+}
+
+/** A transaction that was undone because a condition of one of its writes did not hold. */
+export function isCancelledByCondition(thrown: unknown): boolean {
+  const parsed = cancelledSchema.safeParse(thrown);
+  return parsed.success && parsed.data.CancellationReasons.some((reason) => reason.Code === "ConditionalCheckFailed");
 }
 
 /** True when the SDK sent the request more than once: a failed condition may then be the work of our own first attempt. */

@@ -1,14 +1,15 @@
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { SandboxRecord } from "#core/model.ts";
-import type { SandboxStore } from "#core/ports.ts";
+import type { AuditLog, SandboxStore } from "#core/ports.ts";
 import { sortKeyOf } from "./cursor.ts";
 import { conditional } from "./failures.ts";
 import { claimIdempotency, releaseIdempotency } from "./idempotency.ts";
 import { makeQuota } from "./quota-store.ts";
 import { listSandboxes } from "./sandbox-list.ts";
 import { sandboxItemSchema } from "./schemas.ts";
+import { insertSandbox } from "./sandbox-insert.ts";
 import { liveShards, shardOf, soloKey } from "./table.ts";
-import { type IndexKeys, putNew, putNext, queryAll, readItem, type TableDeps } from "./table-access.ts";
+import { type IndexKeys, putNext, queryAll, readItem, type TableDeps } from "./table-access.ts";
 
 /** Live sandboxes stand in both indexes, ended ones only in their project's list of ended ones. */
 function indexKeys(record: SandboxRecord): IndexKeys {
@@ -22,10 +23,10 @@ function indexKeys(record: SandboxRecord): IndexKeys {
   };
 }
 
-export function makeSandboxStore(deps: TableDeps): SandboxStore {
+export function makeSandboxStore(deps: TableDeps, audit: Pick<AuditLog, "append">): SandboxStore {
   const { client, table } = deps;
   return {
-    insert: (record) => putNew(deps, soloKey("SANDBOX", record.id), record, indexKeys(record)),
+    insert: (record, event) => insertSandbox(deps, record, indexKeys(record), event, audit),
     replace: (record) => putNext(deps, soloKey("SANDBOX", record.id), record, indexKeys(record)),
     get: (id) => readItem(deps, soloKey("SANDBOX", id), sandboxItemSchema),
     list: (projectId, query) => listSandboxes(deps, projectId, query),

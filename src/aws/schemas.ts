@@ -3,7 +3,7 @@ import { endReasons, enforcementSchema, resourcesSchema, sandboxStatuses } from 
 import { instanceStates, keyScopes } from "#core/model.ts";
 
 /** Raise with a shape of a stored item: test/contract/shapes.test.ts compares each with the one that was last released. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 const at = z.number();
 
@@ -32,6 +32,8 @@ export const sandboxItemSchema = z.object({
   lastActivityAt: at,
   endedAt: at.nullable(),
   endReason: z.enum(endReasons).nullable(),
+  /** Absent before schema version 2. */
+  sealedEnv: z.string().nullable().default(null),
   tokenGeneration: z.number(),
   version: z.number(),
   expiresAtSeconds: z.number().nullable(),
@@ -47,7 +49,12 @@ export const instanceItemSchema = z.object({
   endpoint: z
     .union([
       z.object({ kind: z.literal("unix"), path: z.string() }),
-      z.object({ kind: z.literal("tcp"), host: z.string(), port: z.number() }),
+      z.object({
+        kind: z.literal("tcp"),
+        host: z.string(),
+        port: z.number(),
+        fingerprint: z.string().optional(),
+      }),
     ])
     .nullable(),
   resources: resourcesSchema,

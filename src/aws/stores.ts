@@ -18,12 +18,13 @@ export interface Stores {
 }
 
 export function makeDynamoStores(deps: TableDeps): Stores {
+  const audit = makeAuditLog(deps);
   return {
-    sandboxes: makeSandboxStore(deps),
+    sandboxes: makeSandboxStore(deps, audit),
     instances: makeInstanceStore(deps),
     templates: makeTemplateStore(deps),
     keys: makeKeyStore(deps),
-    audit: makeAuditLog(deps),
+    audit,
   };
 }
 

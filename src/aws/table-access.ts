@@ -18,6 +18,8 @@ export interface TableDeps {
   readonly table: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whether the database has transactions: DynamoDB does, dynalite does not. @default false */
+  readonly transactions?: boolean;
 }
 
 /** Attributes for the indexes an item appears in. */
@@ -41,12 +43,16 @@ export function isExpired(item: Readonly<Record<string, unknown>>, now: number):
   return typeof expires === "number" && expires * 1000 <= now;
 }
 
+export function itemOf(key: Key, record: object, indexes: IndexKeys): Record<string, unknown> {
+  return { ...record, ...key, ...indexes, schemaVersion };
+}
+
 export function putNew(deps: TableDeps, key: Key, record: object, indexes: IndexKeys = {}): Promise<Written> {
   return conditional(() =>
     deps.client.send(
       new PutCommand({
         TableName: deps.table,
-        Item: { ...record, ...key, ...indexes, schemaVersion },
+        Item: itemOf(key, record, indexes),
         ConditionExpression: "attribute_not_exists(pk)",
       }),
     ),
@@ -64,7 +70,7 @@ export function putNext(
     deps.client.send(
       new PutCommand({
         TableName: deps.table,
-        Item: { ...record, ...key, ...indexes, schemaVersion },
+        Item: itemOf(key, record, indexes),
         ConditionExpression: "version = :previous",
         ExpressionAttributeValues: { ":previous": record.version - 1 },
       }),

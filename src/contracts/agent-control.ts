@@ -33,6 +33,8 @@ export const agentStateSchema = z.object({
   last_activity_at: z.number(),
   /** Executions and commands running now; each counts as activity. */
   active_executions: z.number().int(),
+  /** SHA-256 of the certificate the agent showed, lower-case hex. Written by the bridge from what it saw, whatever the agent says. */
+  certificate_fingerprint: z.string().optional(),
 });
 export type AgentState = z.infer<typeof agentStateSchema>;
 

@@ -18,18 +18,22 @@ export interface Audit {
   /** Stores what happened; failing to store it fails the operation. */
   allowed(operation: AuditedOperation): Promise<void>;
   /** Runs `work` and records how it came out: allowed, refused (the caller's fault) or failed (ours). */
-  around<T>(operation: AuditedOperation, work: () => Promise<T>, made?: Made<T>): Promise<T>;
+  around<T>(operation: AuditedOperation, work: () => Promise<T>): Promise<T>;
+  /**
+   * As `around` for work that makes something: it stores the event together with what it makes (`entry`), so that nothing ever
+   * exists off the record. What failed after that has a second event that says so.
+   */
+  aroundMaking<T>(
+    operation: AuditedOperation,
+    work: (entry: Entry) => Promise<T>,
+    target: (result: T) => string,
+  ): Promise<T>;
   /** As `around` for what changes nothing: the caller does not wait for the record, and what cannot be stored is logged. */
   aroundRead<T>(operation: AuditedOperation, work: () => Promise<T>): Promise<T>;
 }
 
-/** For work that makes something. */
-export interface Made<T> {
-  /** Its id, which becomes the event's target. */
-  readonly target: (result: T) => string;
-  /** Runs when what was made cannot be recorded: nothing may exist off the record. */
-  readonly takeBack: (result: T) => void;
-}
+/** The event of a making, for whoever stores what is made. */
+export type Entry = (target: string) => AuditEvent;
 
 export function operationOf(
   principal: Principal,
@@ -75,16 +79,25 @@ export function makeAudit(log: AuditLog, clock: Clock, logger: Logger): Audit {
 
   return {
     allowed: (operation) => log.append(event(operation, "allowed", {})),
-    async around(operation, work, made) {
+    async around(operation, work) {
       try {
         const result = await work();
-        const target = made === undefined ? operation.target : made.target(result);
-        try {
-          await log.append(event({ ...operation, target }, "allowed", {}));
-        } catch (unwritten) {
-          made?.takeBack(result);
-          throw unwritten;
-        }
+        await log.append(event(operation, "allowed", {}));
+        return result;
+      } catch (thrown) {
+        await note(failure(operation, thrown));
+        throw thrown;
+      }
+    },
+    async aroundMaking(operation, work, target) {
+      let entered = false;
+      try {
+        const result = await work((made) => {
+          entered = true;
+          return event({ ...operation, target: made }, "allowed", {});
+        });
+        // Found and not made: an earlier request's.
+        if (!entered) await log.append(event({ ...operation, target: target(result) }, "allowed", {}));
         return result;
       } catch (thrown) {
         await note(failure(operation, thrown));

@@ -6,6 +6,13 @@ export interface PlatformConfig {
   readonly maxLifetimeSeconds: number;
   /** How long create waits for an instance before it answers with status `creating`. */
   readonly createWaitMs: number;
+  /**
+   * Who starts instances. `here`: the process that was asked, while the caller waits. `elsewhere`: another one, which acts on the
+   * instance's record (`Platform.launcher`) and hears from the provider when it is placed (`Platform.instancePlaced`).
+   */
+  readonly launching: "here" | "elsewhere";
+  /** How long an instance may take from its launch to its agent's first answer. */
+  readonly instanceStartMs: number;
   /** Creates at work at once; the others wait in line. More than a machine can serve at once only makes all of them late. */
   readonly createConcurrency: number;
   /** Sandboxes that may live at once in one project. */
@@ -16,4 +23,9 @@ export interface PlatformConfig {
   readonly sweepEveryMs: number;
   /** How long an ended sandbox answers 410 before it answers 404. */
   readonly tombstoneSeconds: number;
+}
+
+/** A sandbox that is still being created after this has failed: its instance had its time, and a while to be used. */
+export function creatingDeadlineMs(config: Pick<PlatformConfig, "instanceStartMs">): number {
+  return config.instanceStartMs + 60_000;
 }

@@ -1,8 +1,9 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import { makeSandboxId } from "#contracts/ids.ts";
+import { creatingDeadlineMs } from "./config.ts";
 import type { CoreDeps } from "./deps.ts";
 import { sandboxEnded } from "./find.ts";
-import { isOver, statusDeadlineMs } from "./lifecycle.ts";
+import { isOver } from "./lifecycle.ts";
 import type { SandboxRecord } from "./model.ts";
 import type { IdempotencyClaim } from "./ports.ts";
 
@@ -50,7 +51,7 @@ export async function createOnce(deps: CoreDeps, request: OnceRequest): Promise<
     }
     const record = await sandboxes.get(existing.sandboxId);
     if (record !== undefined && record.status !== "creating" && !hasFailed(record)) return live(record);
-    if (wasLeft(existing, record, clock.now())) {
+    if (wasLeft(existing, record, clock.now(), creatingDeadlineMs(deps.config))) {
       await release(existing.sandboxId);
       continue;
     }
@@ -75,10 +76,10 @@ function hasFailed(record: SandboxRecord): boolean {
 }
 
 /** True for a claim whose create was cut off by a crash: nothing was made of it in time, or its failure did not take it back. */
-function wasLeft(claim: IdempotencyClaim, record: SandboxRecord | undefined, now: number): boolean {
+function wasLeft(claim: IdempotencyClaim, record: SandboxRecord | undefined, now: number, deadlineMs: number): boolean {
   if (record === undefined) {
     const claimedAt = (claim.expiresAtSeconds - rememberSeconds) * 1000;
-    return now > claimedAt + (statusDeadlineMs.creating ?? 0);
+    return now > claimedAt + deadlineMs;
   }
   return hasFailed(record) && record.endedAt !== null && now > record.endedAt + releaseGraceMs;
 }

@@ -1,5 +1,7 @@
 import { BulkheadError } from "#contracts/errors.ts";
-import { leaseOf } from "./deadlines.ts";
+import type { Entry } from "./audit.ts";
+import { makeElsewhere } from "./create-elsewhere.ts";
+import { activation, leaseOf } from "./deadlines.ts";
 import type { CoreDeps } from "./deps.ts";
 import { type CreateInput, findTemplate, makeDraft, running } from "./draft.ts";
 import type { Ender } from "./end.ts";
@@ -19,6 +21,7 @@ export interface Creator {
     principal: Principal,
     input: CreateInput,
     sandboxId: string,
+    entry: Entry,
     onLateFailure?: () => Promise<void>,
   ): Promise<SandboxRecord>;
   /** Tells that an instance died. True when a create at work here was to use it: that create deals with it, by another instance or by failing. */
@@ -33,10 +36,12 @@ export interface Creator {
 const warmAttempts = 3;
 
 /** One create at work. */
-interface Making {
+export interface Making {
   readonly draft: SandboxRecord;
   readonly template: TemplateRecord;
-  readonly input: CreateInput;
+  /** With the values of secrets. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly entry: Entry;
   /** The record as this create last saw it stored, null before there is one. */
   stored: SandboxRecord | null;
   /** Instances that ended by themselves meanwhile. */
@@ -51,14 +56,7 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
   const atWork = new Map<string, { readonly making: Making; readonly made: Promise<unknown> }>();
 
   async function activate(making: Making, instance: InstanceRecord, deadlines: Deadlines): Promise<void> {
-    const { draft, input } = making;
-    await ports.agent.activate(endpointOf(instance), {
-      sandbox_id: draft.id,
-      env: { ...input.env },
-      lease: leaseOf(deadlines),
-      internet_access: draft.internetAccess,
-      resources: draft.resources,
-    });
+    await ports.agent.activate(endpointOf(instance), activation(making.draft, making.env, deadlines));
   }
 
   /**
@@ -70,7 +68,8 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
       const { stored } = making;
       const next =
         stored === null ? { ...making.draft, ...change } : { ...stored, ...change, version: stored.version + 1 };
-      const written = stored === null ? await sandboxes.insert(next) : await sandboxes.replace(next);
+      const written =
+        stored === null ? await sandboxes.insert(next, making.entry(next.id)) : await sandboxes.replace(next);
       if (written === "written") {
         making.stored = next;
         return next;
@@ -151,6 +150,7 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
     for (;;) {
       const warm = await makeWarm(making);
       if (warm !== null) return warm;
+      if (config.launching === "elsewhere") return makeElsewhere(deps, making, (change) => write(making, change));
       const hope = () => deps.pool.starting(making.template.name) > 0;
       const hoped = hope();
       try {
@@ -184,9 +184,9 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
   }
 
   return {
-    async create(principal, input, sandboxId, onLateFailure) {
+    async create(principal, input, sandboxId, entry, onLateFailure) {
       if (closing.signal.aborted) throw shuttingDown();
-      const { made, making } = await begin(principal, input, sandboxId);
+      const { made, making } = await begin(principal, input, sandboxId, entry);
       return answer(made, making, onLateFailure);
     },
     instanceDied(sandboxId, instanceId) {
@@ -201,17 +201,22 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
   };
 
   /** Takes the quota and sets the create to work. */
-  async function begin(principal: Principal, input: CreateInput, sandboxId: string) {
+  async function begin(principal: Principal, input: CreateInput, sandboxId: string, entry: Entry) {
     const template = await findTemplate(deps, input.template);
     const draft = makeDraft(deps, principal, input, template, sandboxId);
+    const env = { ...(await resolved(principal.projectId, input.secrets ?? {})), ...input.env };
     const undo = makeUndo(logger);
     await takeQuota(deps, principal.projectId);
     // Ending the record returns the quota; this undo is for the time before there is one.
     undo.add("quota", async () => {
       if ((await sandboxes.get(sandboxId)) === undefined) await sandboxes.returnQuota(principal.projectId);
     });
-    const making: Making = { draft, template, input, stored: null, died: new Set() };
+    const making: Making = { draft, template, env, entry, stored: null, died: new Set() };
     return { making, made: start(making, undo) };
+  }
+
+  async function resolved(projectId: string, secrets: Readonly<Record<string, string>>) {
+    return Object.keys(secrets).length === 0 ? {} : ports.vault.resolve(projectId, secrets);
   }
 
   /** The finished sandbox, or after the configured wait what there is of it. */

@@ -1,4 +1,4 @@
-import type { Lease } from "#contracts/agent-control.ts";
+import type { ActivateRequest, Lease } from "#contracts/agent-control.ts";
 import type { EndReason } from "#contracts/domain.ts";
 import type { Deadlines, SandboxRecord, TemplateRecord } from "./model.ts";
 
@@ -57,6 +57,21 @@ export function leaseOf(deadlines: Deadlines): Lease {
     ...(deadlines.timeoutAt === null ? {} : { timeout_at: deadlines.timeoutAt }),
     lifetime_at: deadlines.lifetimeAt,
     idle_ms: deadlines.idleTimeoutSeconds * 1000,
+  };
+}
+
+/** What an agent is told when its instance is given to a sandbox. */
+export function activation(
+  record: SandboxRecord,
+  env: Readonly<Record<string, string>>,
+  deadlines: Deadlines,
+): ActivateRequest {
+  return {
+    sandbox_id: record.id,
+    env: { ...env },
+    lease: leaseOf(deadlines),
+    internet_access: record.internetAccess,
+    resources: record.resources,
   };
 }
 

@@ -11,9 +11,11 @@ import type {
   Events,
   InstanceStore,
   KeyStore,
+  LaunchAdmission,
   SandboxStore,
   TemplateStore,
   TokenSigner,
+  Vault,
 } from "./ports.ts";
 
 /** Everything outside of the core that it works with. */
@@ -26,6 +28,8 @@ export interface PlatformPorts {
   readonly compute: Compute;
   readonly agent: AgentPort;
   readonly signer: TokenSigner;
+  readonly vault: Vault;
+  readonly admission: LaunchAdmission;
   readonly events: Events;
   readonly clock: Clock;
   readonly logger: Logger;

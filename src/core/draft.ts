@@ -1,7 +1,7 @@
 import { BulkheadError } from "#contracts/errors.ts";
+import { creatingDeadlineMs } from "./config.ts";
 import { decideDeadlines } from "./deadlines.ts";
 import type { CoreDeps } from "./deps.ts";
-import { statusDeadlineMs } from "./lifecycle.ts";
 import type { InstanceRecord, Principal, SandboxRecord, TemplateRecord } from "./model.ts";
 
 /** What a caller asks for. */
@@ -12,9 +12,17 @@ export interface CreateInput {
   readonly idleTimeoutSeconds?: number;
   readonly maxLifetimeSeconds?: number;
   readonly internetAccess: boolean;
-  /** Values are secrets: handed to the agent, never stored or logged. */
+  /** Values are secrets: handed to the agent, never stored in the clear, never logged. */
   readonly env: Readonly<Record<string, string>>;
+  /** Variables whose values are secrets kept elsewhere: references by name (`Vault.resolve`). */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
+
+/**
+ * How long after its last possible moment a record of something live may vanish by TTL: the third of three sides that end it
+ * (design §5), for when the other two failed for a day.
+ */
+export const backstopSeconds = 86_400;
 
 /** The record of a sandbox that has no instance yet. */
 export function makeDraft(
@@ -25,6 +33,7 @@ export function makeDraft(
   id: string,
 ): SandboxRecord {
   const now = deps.ports.clock.now();
+  const deadlines = decideDeadlines(input, template, deps.config, now);
   return {
     id,
     projectId: principal.projectId,
@@ -33,26 +42,28 @@ export function makeDraft(
     templateId: template.id,
     region: deps.config.region,
     status: "creating",
-    statusDeadlineAt: now + (statusDeadlineMs.creating ?? 0),
+    statusDeadlineAt: now + creatingDeadlineMs(deps.config),
     instanceId: null,
     resources: template.resources,
     enforced: null,
     internetAccess: input.internetAccess,
-    deadlines: decideDeadlines(input, template, deps.config, now),
+    deadlines,
     createdAt: now,
     startedAt: null,
     lastActivityAt: now,
     endedAt: null,
     endReason: null,
+    sealedEnv: null,
     tokenGeneration: 1,
     version: 1,
-    expiresAtSeconds: null,
+    expiresAtSeconds: Math.ceil(deadlines.lifetimeAt / 1000) + backstopSeconds,
   };
 }
 
 /** What a record says once an instance serves it. */
 export function running(instance: InstanceRecord, now: number): Partial<SandboxRecord> {
   return {
+    sealedEnv: null,
     status: "running",
     statusDeadlineAt: null,
     instanceId: instance.id,

@@ -1,6 +1,6 @@
 import type { EndReason } from "#contracts/domain.ts";
 import type { CoreDeps } from "./deps.ts";
-import { isOver, statusDeadlineMs } from "./lifecycle.ts";
+import { deletingDeadlineMs, isOver } from "./lifecycle.ts";
 import type { SandboxRecord } from "./model.ts";
 
 /** A reason, or what finds one in the record as it is stored at the moment of ending; null leaves the sandbox as it is. */
@@ -29,7 +29,7 @@ export function makeEnder(deps: CoreDeps): Ender {
       const deleting: SandboxRecord = {
         ...record,
         status: "deleting",
-        statusDeadlineAt: clock.now() + (statusDeadlineMs.deleting ?? 0),
+        statusDeadlineAt: clock.now() + deletingDeadlineMs,
         endReason: reason,
         version: record.version + 1,
       };

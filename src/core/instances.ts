@@ -2,11 +2,12 @@ import { BulkheadError } from "#contracts/errors.ts";
 import { makeInstanceId } from "#contracts/ids.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { Endpoint, InstanceRecord, TemplateRecord } from "./model.ts";
+import { backstopSeconds } from "./draft.ts";
 import type { AgentPort, Clock, Compute, InstanceStore } from "./ports.ts";
 
-/** How long an instance may take from launch to its agent's first answer. */
-const startDeadlineMs = 60_000;
 const agentAnswerMs = 15_000;
+/** Longer than any warm instance waits (sweep-instances.ts). */
+const warmSeconds = 86_400;
 /** After this a stop that was begun is begun again. */
 const stopDeadlineMs = 30_000;
 
@@ -16,9 +17,15 @@ export interface InstanceDeps {
   readonly agent: AgentPort;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How long an instance may take from launch to its agent's first answer. */
+  readonly startMs: number;
+  /** The longest life of a sandbox, hence of an instance that serves one. */
+  readonly maxLifetimeSeconds: number;
 }
 
 export interface Instances {
+  /** The record of an instance that is wanted; once stored, whoever launches acts on it. */
+  draft(template: TemplateRecord, sandboxId: string | null): InstanceRecord;
   /**
    * Starts an instance and waits for its agent: `warm`, or `claimed` at once when `sandboxId` is given. When it throws, nothing is left.
    * @throws BulkheadError CAPACITY_EXHAUSTED | HOST_UNSUITABLE | SERVICE_UNAVAILABLE | AGENT_UNREACHABLE
@@ -34,7 +41,7 @@ export function makeInstances(deps: InstanceDeps): Instances {
   const { compute, instances, agent, clock } = deps;
 
   async function waitForEndpoint(instanceId: string, known: Endpoint | null): Promise<Endpoint> {
-    const giveUpAt = clock.now() + startDeadlineMs;
+    const giveUpAt = clock.now() + deps.startMs;
     for (let endpoint = known; ; ) {
       if (endpoint !== null) return endpoint;
       if (clock.now() >= giveUpAt)
@@ -72,22 +79,27 @@ export function makeInstances(deps: InstanceDeps): Instances {
     return ready;
   }
 
+  function draft(template: TemplateRecord, sandboxId: string | null): InstanceRecord {
+    return {
+      id: makeInstanceId(clock),
+      templateName: template.name,
+      state: "starting",
+      stateDeadlineAt: clock.now() + deps.startMs,
+      sandboxId,
+      providerId: null,
+      endpoint: null,
+      resources: template.resources,
+      enforced: null,
+      createdAt: clock.now(),
+      version: 1,
+      expiresAtSeconds: Math.ceil(clock.now() / 1000) + warmSeconds + deps.maxLifetimeSeconds + backstopSeconds,
+    };
+  }
+
   return {
+    draft,
     async start(template, sandboxId) {
-      const starting: InstanceRecord = {
-        id: makeInstanceId(clock),
-        templateName: template.name,
-        state: "starting",
-        stateDeadlineAt: clock.now() + startDeadlineMs,
-        sandboxId,
-        providerId: null,
-        endpoint: null,
-        resources: template.resources,
-        enforced: null,
-        createdAt: clock.now(),
-        version: 1,
-        expiresAtSeconds: null,
-      };
+      const starting = draft(template, sandboxId);
       await instances.insert(starting);
       try {
         return await launch(starting, template);

@@ -35,6 +35,8 @@ export interface KeyService {
   bootstrap(request: {
     readonly projectId: string;
     readonly name: string;
+    /** @default null: it does not expire */
+    readonly expiresInSeconds?: number | null;
   }): Promise<{ readonly record: ApiKeyRecord; readonly key: string }>;
 }
 
@@ -122,8 +124,8 @@ export function makeKeyService(deps: KeyDeps): KeyService {
         await keys.revoke(id, clock.now());
         trusted.clear();
       }),
-    bootstrap: async ({ projectId, name }) => {
-      const issued = await issue(projectId, { name, scopes: ["admin"], expiresInSeconds: null });
+    bootstrap: async ({ projectId, name, expiresInSeconds = null }) => {
+      const issued = await issue(projectId, { name, scopes: ["admin"], expiresInSeconds });
       await audit.allowed({
         projectId,
         actor: "system",

@@ -15,16 +15,8 @@ export function mayGo(from: SandboxStatus, to: SandboxStatus): boolean {
   return transitions[from].includes(to);
 }
 
-/** Milliseconds a status may last before it is forced out; null for statuses that rest. */
-export const statusDeadlineMs: Readonly<Record<SandboxStatus, number | null>> = {
-  creating: 120_000,
-  running: null,
-  paused: null,
-  stopped: null,
-  deleting: 30_000,
-  deleted: null,
-  failed: null,
-};
+/** An end that was begun and not finished after this long is begun again. */
+export const deletingDeadlineMs = 30_000;
 
 export function isEnded(status: SandboxStatus): boolean {
   return status === "deleted" || status === "failed";

@@ -33,11 +33,16 @@ export interface SandboxRecord {
   readonly lastActivityAt: number;
   readonly endedAt: number | null;
   readonly endReason: EndReason | null;
+  /** Create-time environment, sealed, while no agent has it yet; null else. Opened by whoever activates the instance. */
+  readonly sealedEnv: string | null;
   /** Tokens carry the generation they were signed with; raising it ends them all. */
   readonly tokenGeneration: number;
   /** Grows by one with each write; writes are conditional on the one they read. */
   readonly version: number;
-  /** Set on tombstones only: when the record may vanish. Readers check it themselves, TTL may lag by days. */
+  /**
+   * When the record may vanish: of a tombstone after its time, of what lives a day after its last possible moment. Readers check it
+   * themselves, TTL may lag by days.
+   */
   readonly expiresAtSeconds: number | null;
 }
 
@@ -48,7 +53,13 @@ export type InstanceState = (typeof instanceStates)[number];
 /** How the gateway and the bridge reach an agent. */
 export type Endpoint =
   | { readonly kind: "unix"; readonly path: string }
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+  | {
+      readonly kind: "tcp";
+      readonly host: string;
+      readonly port: number;
+      /** SHA-256 of the agent's certificate as the bridge first saw it, in lower-case hex; absent: plain HTTP. */
+      readonly fingerprint?: string | undefined;
+    };
 
 export interface InstanceRecord {
   readonly id: string;

@@ -1,3 +1,4 @@
+import type { EndReason } from "#contracts/domain.ts";
 import { makeAudit } from "./audit.ts";
 import type { PlatformConfig } from "./config.ts";
 import type { CoreDeps, PlatformPorts } from "./deps.ts";
@@ -5,6 +6,9 @@ import { each } from "./each.ts";
 import { makeEnder } from "./end.ts";
 import { makeInstances } from "./instances.ts";
 import { type KeyService, makeKeyService } from "./keys.ts";
+import { type Launcher, makeLauncher } from "./launcher.ts";
+import type { Endpoint, SandboxRecord } from "./model.ts";
+import { makePlacing } from "./placing.ts";
 import { makeWarmPool } from "./pool.ts";
 import type { InstanceExit, TemplateStore } from "./ports.ts";
 import { makeSandboxService, type SandboxService } from "./sandboxes.ts";
@@ -22,12 +26,18 @@ export interface Platform {
   readonly keys: KeyService;
   readonly templates: Pick<TemplateStore, "get" | "list">;
   readonly sweeper: Sweeper;
+  /** For the process that launches, where `launching` is `elsewhere`. */
+  readonly launcher: Launcher;
+  /** The provider placed an instance that was launched elsewhere. @throws BulkheadError AGENT_UNREACHABLE */
+  instancePlaced(instanceId: string, endpoint: Endpoint): Promise<void>;
   /** Ends what a run of the platform that died left in the tables: for hosts whose instances die with it. */
   recover(): Promise<number>;
   /** Fills the pool and sweeps from now on. */
   start(): void;
   /** Fills the pool again, e.g. when a template has become ready. */
   refill(): void;
+  /** Ends whatever is left of an instance, and its record. Safe to repeat. */
+  endInstance(instanceId: string): Promise<void>;
   /** An instance ended without being asked to. */
   instanceExited(exit: InstanceExit): Promise<void>;
   /** Refuses creates and ends everything. @returns how many sandboxes were ended */
@@ -36,20 +46,26 @@ export interface Platform {
 
 export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Platform {
   const audit = makeAudit(ports.audit, ports.clock, ports.logger);
-  const instances = makeInstances(ports);
+  const instances = makeInstances({
+    ...ports,
+    startMs: config.instanceStartMs,
+    maxLifetimeSeconds: config.maxLifetimeSeconds,
+  });
   const pool = makeWarmPool({
     store: ports.instances,
     templates: ports.templates,
     instances,
     clock: ports.clock,
     logger: ports.logger,
-    sizes: config.pool,
+    // Where another process launches, it also keeps the pool.
+    sizes: config.launching === "here" ? config.pool : {},
     refillConcurrency: config.refillConcurrency,
   });
   const deps: CoreDeps = { config, ports, audit, instances, pool, recount: new Set() };
   const ender = makeEnder(deps);
   const sandboxes = makeSandboxService(deps, ender);
-  const sweeper = makeSweeper(deps, ender);
+  const placing = makePlacing(deps, ender);
+  const sweeper = makeSweeper(deps, ender, placing);
   let stopped = false;
 
   function sweepLater(): void {
@@ -96,12 +112,15 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
     keys: makeKeyService({ keys: ports.keys, audit, clock: ports.clock }),
     templates: ports.templates,
     sweeper,
+    launcher: makeLauncher(deps, ender),
+    instancePlaced: (instanceId, endpoint) => placing.placed(instanceId, endpoint),
     recover: endAll,
     start() {
       pool.refill();
       sweepLater();
     },
     refill: () => pool.refill(),
+    endInstance: (instanceId) => instances.end(instanceId),
     async instanceExited(exit) {
       const record = await ports.instances.get(exit.instanceId);
       ports.logger.info("instance ended by itself", {
@@ -109,11 +128,16 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
         cause: exit.cause,
         detail: exit.message,
       });
-      if (record === undefined) return;
+      // Whoever ended it elsewhere may have had the right to stop it only: what was made around it is still there.
+      if (record === undefined) return config.launching === "elsewhere" ? ports.compute.stop(exit.instanceId) : undefined;
       const { sandboxId } = record;
       if (sandboxId !== null && !sandboxes.instanceDied(sandboxId, record.id)) {
         // A sandbox that went on with another instance is not concerned.
-        await ender.end(sandboxId, (sandbox) => (sandbox.instanceId === record.id ? exit.cause : null), "agent");
+        await ender.end(
+          sandboxId,
+          (sandbox) => (sandbox.instanceId === record.id ? whyEnded(sandbox, exit) : null),
+          "agent",
+        );
       }
       // Also when a sandbox was ended: repeating it is harmless, and a warm one has no sandbox that would do it.
       await instances.end(record.id);
@@ -126,6 +150,11 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
       return endAll();
     },
   };
+}
+
+/** A sandbox that never ran has failed, whatever its instance died of. */
+function whyEnded(sandbox: SandboxRecord, exit: InstanceExit): EndReason {
+  return sandbox.status === "creating" ? "create_failed" : exit.cause;
 }
 
 async function idsOf(items: AsyncIterable<{ readonly id: string }>): Promise<readonly string[]> {

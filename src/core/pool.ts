@@ -152,7 +152,7 @@ export function makeWarmPool(deps: PoolDeps): WarmPool {
   }
 
   function refill(): void {
-    if (isClosed()) return;
+    if (isClosed() || Object.keys(deps.sizes).length === 0) return;
     again = true;
     filling ??= fillAll().finally(() => {
       filling = null;

@@ -2,6 +2,35 @@ import type { ActivateRequest, AgentState, Lease } from "#contracts/agent-contro
 import type { Enforcement, Resources } from "#contracts/domain.ts";
 import type { ApiKeyRecord, AuditEvent, Endpoint, InstanceRecord, SandboxRecord, TemplateRecord } from "#core/model.ts";
 
+/** Binds a ciphertext to its sandbox: opened with any other it fails. */
+export interface SealContext {
+  readonly sandboxId: string;
+  readonly projectId: string;
+}
+
+/** Keeps values secret at rest: KMS and Secrets Manager on AWS, a key file on one machine. */
+export interface Vault {
+  /** Encrypts; the answer is text that may be stored. One call to the key service whatever the size. */
+  seal(values: Readonly<Record<string, string>>, context: SealContext): Promise<string>;
+  /** @throws BulkheadError INTERNAL_ERROR when it was sealed in another context or was changed */
+  open(sealed: string, context: SealContext): Promise<Readonly<Record<string, string>>>;
+  /**
+   * Values of secrets by the names they shall have inside. A reference is `secret-id` or `secret-id#json-key`.
+   * @throws BulkheadError INVALID_REQUEST for a secret that does not exist, has no such key, or that the project may not use; the
+   * three are told apart in the log only
+   */
+  resolve(projectId: string, references: Readonly<Record<string, string>>): Promise<Readonly<Record<string, string>>>;
+}
+
+/** Keeps launches under the provider's rate, over all functions that launch. */
+export interface LaunchAdmission {
+  /**
+   * Takes the next free place in line.
+   * @returns how long to wait for it, or, when the line is longer than `maxWaitMs`, after how many seconds to come again
+   */
+  admit(maxWaitMs: number): Promise<{ readonly waitMs: number } | { readonly retryAfterSeconds: number }>;
+}
+
 /** Result of a conditional write: `lost` when the stored item was not in the state the condition asked for. */
 export type Written = "written" | "lost";
 
@@ -21,8 +50,11 @@ export interface SandboxQuery {
 
 /** Sandboxes, tombstones, quota counters and idempotency records. Reads after writes are consistent except `listAll`. */
 export interface SandboxStore {
-  /** Adds a record; `lost` when the id exists. */
-  insert(record: SandboxRecord): Promise<Written>;
+  /**
+   * Adds a record, and the audit event of its making with it: neither is left without the other by a caller that sees this fail.
+   * `lost` when the id exists.
+   */
+  insert(record: SandboxRecord, event?: AuditEvent): Promise<Written>;
   /** Replaces the record if the stored version is `record.version - 1`. */
   replace(record: SandboxRecord): Promise<Written>;
   /** undefined when there is none, or when its `expiresAtSeconds` has passed although TTL has not removed it yet. */
@@ -68,6 +100,8 @@ export interface InstanceStore {
   listWarm(templateName: string, limit: number): Promise<readonly string[]>;
   /** One conditional write: warm and unclaimed → claimed by `sandboxId`. Returns the claimed record, or null when the race is lost. */
   claim(id: string, sandboxId: string): Promise<InstanceRecord | null>;
+  /** The instance that has the TCP address `host` now; the youngest where an address was used again. Eventually consistent. */
+  findByAddress(host: string): Promise<InstanceRecord | undefined>;
   listAll(): AsyncIterable<InstanceRecord>;
   remove(id: string): Promise<void>;
 }

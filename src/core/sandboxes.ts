@@ -1,6 +1,6 @@
 import { makeSandboxId } from "#contracts/ids.ts";
 import { requireScope } from "./access.ts";
-import { operationOf } from "./audit.ts";
+import { type Entry, operationOf } from "./audit.ts";
 import { makeCreator } from "./create.ts";
 import { createOnce } from "./create-once.ts";
 import { leaseOf, withTimeout } from "./deadlines.ts";
@@ -88,7 +88,12 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
   }
 
   /** A caller that hung up and comes back gets the sandbox it did not hear of (docs/adr/002). */
-  function createAdoptable(principal: Principal, input: CreateInput, context: CreateContext): Promise<SandboxRecord> {
+  function createAdoptable(
+    principal: Principal,
+    input: CreateInput,
+    context: CreateContext,
+    entry: Entry,
+  ): Promise<SandboxRecord> {
     const fingerprint = `${principal.keyId}:${context.bodyHash}`;
     const adoptOrCreate = async () => {
       for (let kept = undelivered.adopt(fingerprint); kept !== undefined; kept = undelivered.adopt(fingerprint)) {
@@ -97,7 +102,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
         const record = made === undefined ? undefined : await sandboxes.get(made.id);
         if (record !== undefined && !isOver(record.status)) return record;
       }
-      return creator.create(principal, input, makeSandboxId(clock));
+      return creator.create(principal, input, makeSandboxId(clock), entry);
     };
     const outcome = adoptOrCreate();
     const keep = () => undelivered.keep(fingerprint, outcome, (record) => endUnheard(record, "undelivered"));
@@ -112,19 +117,24 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
       .catch((error: unknown) => logger.error("sandbox without a caller not ended", { sandbox: record.id, error }));
   }
 
-  async function create(principal: Principal, input: CreateInput, context: CreateContext): Promise<Created> {
+  async function create(
+    principal: Principal,
+    input: CreateInput,
+    context: CreateContext,
+    entry: Entry,
+  ): Promise<Created> {
     requireScope(principal, "use");
     const release = deps.pool.busy();
     try {
       const { idempotencyKey, bodyHash } = context;
       const sandbox =
         idempotencyKey === null
-          ? await createAdoptable(principal, input, context)
+          ? await createAdoptable(principal, input, context, entry)
           : await createOnce(deps, {
               projectId: principal.projectId,
               key: idempotencyKey,
               bodyHash,
-              make: (id, unclaim) => creator.create(principal, input, id, unclaim),
+              make: (id, unclaim) => creator.create(principal, input, id, entry, unclaim),
             });
       try {
         return { sandbox, token: await issue(sandbox) };
@@ -177,14 +187,16 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
   return {
     create: (principal, input, context) => {
       const nameOrId = "name" in input.template ? input.template.name : input.template.id;
-      const details = { template: nameOrId, internetAccess: input.internetAccess, envNames: Object.keys(input.env) };
-      return audit.around(
+      const details = {
+        template: nameOrId,
+        internetAccess: input.internetAccess,
+        envNames: Object.keys(input.env),
+        ...(input.secrets !== undefined && { secretsInEnv: input.secrets }),
+      };
+      return audit.aroundMaking(
         { ...operationOf(principal, context, "sandbox.create", null), details },
-        () => create(principal, input, context),
-        {
-          target: (created) => created.sandbox.id,
-          takeBack: (created) => takeBack(created.sandbox, context),
-        },
+        (entry) => create(principal, input, context, entry),
+        (created) => created.sandbox.id,
       );
     },
     get: (principal, id, context) =>

@@ -1,6 +1,7 @@
 import type { CoreDeps } from "./deps.ts";
 import { isOver } from "./lifecycle.ts";
 import type { InstanceRecord } from "./model.ts";
+import type { Placing } from "./placing.ts";
 import type { InstanceTruth } from "./ports.ts";
 import type { Suspects } from "./suspects.ts";
 import type { World } from "./sweep-world.ts";
@@ -10,13 +11,13 @@ const warmAgeMs = 6 * 3_600_000;
 const healthMs = 2_000;
 
 export interface InstanceSweeper {
-  /** @returns whether the instance was ended */
+  /** @returns whether something was set right */
   sweepRecord(record: InstanceRecord, world: World): Promise<boolean>;
   /** What exists without a record. @returns whether it was ended */
   sweepTruth(truth: InstanceTruth, world: World): Promise<boolean>;
 }
 
-export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects): InstanceSweeper {
+export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects, placing: Placing): InstanceSweeper {
   const { ports } = deps;
   const { clock, logger } = ports;
 
@@ -54,8 +55,18 @@ export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects): Instanc
     return record.state === "warm" ? unfit(record, world) : null;
   }
 
+  /** Launched elsewhere, and the news of its place was lost. @returns whether it was told now */
+  async function placeLate(record: InstanceRecord, world: World): Promise<boolean> {
+    const endpoint = world.truth.get(record.id)?.endpoint ?? null;
+    if (deps.config.launching === "here" || record.state !== "starting" || endpoint === null) return false;
+    if (!suspects.confirmed(`unplaced ${record.id}`)) return false;
+    await placing.placed(record.id, endpoint);
+    return true;
+  }
+
   return {
     async sweepRecord(record, world) {
+      if (await placeLate(record, world)) return true;
       const problem = await problemOf(record, world);
       if (problem === null || !(await deps.instances.retire(record))) return false;
       logger.warn("instance ended by the sweeper", { instance: record.id, state: record.state, problem });

@@ -4,6 +4,7 @@ import type { CoreDeps } from "./deps.ts";
 import { each } from "./each.ts";
 import type { Ender } from "./end.ts";
 import type { SandboxRecord } from "./model.ts";
+import type { Placing } from "./placing.ts";
 import { makeSuspects } from "./suspects.ts";
 import { makeInstanceSweeper } from "./sweep-instances.ts";
 import { makeQuotaSweeper } from "./sweep-quota.ts";
@@ -25,11 +26,11 @@ const graceMs = 15_000;
 /** Things looked after at the same time. */
 const width = 8;
 
-export function makeSweeper(deps: CoreDeps, ender: Ender): Sweeper {
+export function makeSweeper(deps: CoreDeps, ender: Ender, placing: Placing): Sweeper {
   const { ports } = deps;
   const { clock, logger } = ports;
   const suspects = makeSuspects(clock, graceMs);
-  const instanceSweeper = makeInstanceSweeper(deps, suspects);
+  const instanceSweeper = makeInstanceSweeper(deps, suspects, placing);
   const quotaSweeper = makeQuotaSweeper(deps, suspects);
 
   /** Idle by our record: the agent may have seen activity that no gateway reported. */
@@ -64,6 +65,10 @@ export function makeSweeper(deps: CoreDeps, ender: Ender): Sweeper {
     }
     if (record.status === "creating" && stuck(record)) {
       return endIf(record, (fresh) => (fresh.status === "creating" && stuck(fresh) ? "create_failed" : null));
+    }
+    const lost = record.status === "creating" && record.instanceId !== null && !world.instances.has(record.instanceId);
+    if (lost && suspects.confirmed(`creating ${record.id}`)) {
+      return endIf(record, (fresh) => (fresh.status === "creating" ? "create_failed" : null));
     }
     const due = overdue(record, clock.now());
     if (due === "idle" && !(await reallyIdle(record, world))) return false;

@@ -41,7 +41,7 @@ export function makeControlApp(deps: ControlDependencies): OpenAPIHono<ControlEn
       return c.json(document);
     },
   );
-  const authenticated = authentication(platform.keys);
+  const authenticated = authentication(platform.keys, deps.config.principal);
   app.use("/v1/*", authenticated);
   app.use("/auth/*", authenticated);
   addSandboxRoutes(routes, deps);

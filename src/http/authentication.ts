@@ -1,11 +1,20 @@
 import type { MiddlewareHandler } from "hono";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import type { ControlConfig } from "./dependencies.ts";
 import type { ControlEnv } from "./request-state.ts";
 
 /** Both doors of the API key (contract rule 3): `X-API-Key` and `Authorization: Bearer`; the first wins. */
-export function authentication(keys: ControlPlane["keys"]): MiddlewareHandler<ControlEnv> {
+export function authentication(
+  keys: ControlPlane["keys"],
+  admitted: ControlConfig["principal"] = () => undefined,
+): MiddlewareHandler<ControlEnv> {
   return async (c, next) => {
+    const principal = admitted(c.env);
+    if (principal !== undefined) {
+      c.set("principal", principal);
+      return next();
+    }
     const rawKey = keyOf(c.req.header("x-api-key"), c.req.header("authorization"));
     if (rawKey === undefined) {
       throw new BulkheadError(
@@ -14,7 +23,7 @@ export function authentication(keys: ControlPlane["keys"]): MiddlewareHandler<Co
       );
     }
     c.set("principal", await keys.authenticate(rawKey));
-    await next();
+    return next();
   };
 }
 

@@ -11,7 +11,21 @@ export function createInput(body: CreateSandboxRequest): CreateInput {
     ...(body.max_lifetime_seconds != null && { maxLifetimeSeconds: body.max_lifetime_seconds }),
     internetAccess: body.internet_access ?? true,
     env: body.env_vars ?? {},
+    ...(body.secrets != null && { secrets: distinct(body.secrets, body.env_vars ?? {}) }),
   };
+}
+
+/** @throws BulkheadError INVALID_REQUEST for a name that is given as variable and as secret */
+function distinct(secrets: Record<string, string>, env: Readonly<Record<string, string>>): Record<string, string> {
+  const both = Object.keys(secrets).filter((name) => Object.hasOwn(env, name));
+  if (both.length === 0) return secrets;
+  throw new BulkheadError(
+    "INVALID_REQUEST",
+    `Given in env_vars and in secrets: ${both.join(", ")}. Keep one of them.`,
+    {
+      details: { issues: both.map((name) => ({ path: `secrets.${name}`, message: "also in env_vars" })) },
+    },
+  );
 }
 
 function templateOf(body: CreateSandboxRequest): CreateInput["template"] {

@@ -1,3 +1,4 @@
+import type { Principal } from "#core/model.ts";
 import type { Clock } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { ControlPlane } from "./control-plane.ts";
@@ -13,6 +14,11 @@ export interface ControlConfig {
   readonly previewUrl?: (sandboxId: string) => string;
   /** The caller's address from what the server passes as bindings (`c.env`); the way differs from server to server. @default unknown */
   readonly sourceIp?: (bindings: unknown) => string | null;
+  /**
+   * Who the server in front of the app has let in already, from its bindings; undefined: nobody, the request's API key decides.
+   * @default - the API key decides
+   */
+  readonly principal?: (bindings: unknown) => Principal | undefined;
 }
 
 export interface ControlDependencies {

@@ -7,6 +7,7 @@ export interface Home {
   readonly root: string;
   readonly apiKeyFile: string;
   readonly signingKeyFile: string;
+  readonly vaultKeyFile: string;
   readonly databaseDir: string;
   readonly logsDir: string;
 }
@@ -18,6 +19,7 @@ export async function openHome(root: string): Promise<Home> {
     root,
     apiKeyFile: join(root, "api-key"),
     signingKeyFile: join(root, "signing-key.pem"),
+    vaultKeyFile: join(root, "vault-key"),
     databaseDir: join(root, "database"),
     logsDir: join(root, "logs"),
   };

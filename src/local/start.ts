@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { makeSocketDocumentClient } from "#aws/clients.ts";
 import { repairIndexes } from "#aws/repair-indexes.ts";
 import { ensureTable, makeDynamoStores, type Stores } from "#aws/stores.ts";
+import { makeAgentBridge } from "#bridge/agent-bridge.ts";
+import { openAdmission } from "#core/admission.ts";
 import { makeEvents } from "#core/events.ts";
 import { makePlatform, type Platform } from "#core/platform.ts";
 import type { Events } from "#core/ports.ts";
@@ -14,9 +16,9 @@ import { systemHostAddresses, systemResolver } from "#egress/system-resolver.ts"
 import { makeGateway } from "#gateway/gateway.ts";
 import { makeControlApp } from "#http/app.ts";
 import { nodeSourceIp } from "#http/node-source-ip.ts";
+import { pathAddresses } from "#http/public-addresses.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { Assets } from "./assets.ts";
-import { makeAgentBridge } from "./bridge.ts";
 import { defaultComputeLimits } from "./compute/capacity.ts";
 import { makeLocalCompute } from "./compute/local-compute.ts";
 import { chooseRunDir } from "./compute/run-dir.ts";
@@ -28,10 +30,10 @@ import type { Home } from "./home.ts";
 import { type LiveSandboxes, trackLiveSandboxes } from "./live-sandboxes.ts";
 import type { HostFacts } from "./probe/facts.ts";
 import type { Progress } from "./progress.ts";
-import { pathAddresses } from "./public-addresses.ts";
 import { type Doors, makeControlServer, openDoors } from "./servers.ts";
 import { systemClock as clock } from "./system-clock.ts";
 import { makeTemplateShelf, type TemplateShelf } from "./template-shelf.ts";
+import { makeLocalVault } from "./vault.ts";
 import { type LocalTokenSigner, makeLocalTokenSigner } from "./token-signer.ts";
 
 export interface StartDeps {
@@ -119,8 +121,19 @@ async function makeParts(deps: StartDeps, undo: (() => Promise<unknown>)[]): Pro
   undo.push(() => compute.closeAll());
   const tokens = makeLocalTokenSigner({ keyFile: home.signingKeyFile, clock });
   const events = makeEvents();
-  const agent = makeAgentBridge({ clock, logger });
-  const ports = { ...stores, compute, agent, signer: tokens.signer, events, clock, logger };
+  const agent = makeAgentBridge({ tls: "never", clock, logger });
+  const vault = makeLocalVault({ keyFile: home.vaultKeyFile });
+  const ports = {
+    ...stores,
+    compute,
+    agent,
+    signer: tokens.signer,
+    vault,
+    admission: openAdmission,
+    events,
+    clock,
+    logger,
+  };
   const platform = makePlatform(platformConfig(config), ports);
   const sandboxes = trackLiveSandboxes(events, platform.sandboxes);
   live.current = sandboxes;
@@ -232,6 +245,8 @@ function platformConfig(config: LocalConfig): Parameters<typeof makePlatform>[0]
     idleTimeoutSeconds: config.idleTimeoutSeconds,
     maxLifetimeSeconds: config.maxLifetimeSeconds,
     createWaitMs: config.createWaitSeconds * 1000,
+    launching: "here",
+    instanceStartMs: 60_000,
     createConcurrency: 6,
     quotaPerProject: config.maxSandboxes,
     pool: config.codeInterpreter ? config.pool : omit(config.pool, "code-interpreter"),

@@ -1,9 +1,7 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { linkSync, lstatSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { SignJWT } from "jose";
-import { makeRequestId } from "#contracts/ids.ts";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import type { Clock, TokenSigner } from "#core/ports.ts";
+import { makeTokenSigner } from "#core/token-signing.ts";
+import { readKeyFile } from "./key-file.ts";
 
 export interface LocalTokenSigner {
   readonly signer: TokenSigner;
@@ -11,30 +9,12 @@ export interface LocalTokenSigner {
   readonly publicKey: KeyObject;
 }
 
-const pemOptions = { type: "pkcs8", format: "pem" } as const;
-
-/** Writes a new key under a name of its own first, so that a crash or a second process never leaves half of one. */
-function createKeyFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, privateKey.export(pemOptions), { mode: 0o600, flag: "wx" });
-  try {
-    linkSync(draft, path);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  } finally {
-    unlinkSync(draft);
-  }
+function makeKey(): string | Buffer {
+  return generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" });
 }
 
-function readKeyFile(path: string): KeyObject {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) createKeyFile(path);
-  else if (!stat.isFile() || (stat.mode & 0o077) !== 0) {
-    throw new Error(`${path} must be a file that only its owner can read. Run: chmod 600 ${path}`);
-  }
-  const key = createPrivateKey(readFileSync(path));
+function readSigningKey(path: string): KeyObject {
+  const key = createPrivateKey(readKeyFile(path, makeKey));
   if (key.asymmetricKeyType !== "ec" || key.asymmetricKeyDetails?.namedCurve !== "prime256v1") {
     throw new Error(`${path} is not a P-256 key. Move it away to have a new one made; tokens signed before then end.`);
   }
@@ -43,20 +23,11 @@ function readKeyFile(path: string): KeyObject {
 
 /** Signs sandbox tokens (ES256) with the key in `keyFile`, which is made on first use with mode 0600. */
 export function makeLocalTokenSigner(options: { readonly keyFile: string; readonly clock: Clock }): LocalTokenSigner {
-  const key = readKeyFile(options.keyFile);
-  const { clock } = options;
+  const key = readSigningKey(options.keyFile);
   return {
     publicKey: createPublicKey(key),
-    signer: {
-      sign: ({ sandboxId, generation, expiresAt }) =>
-        new SignJWT({ gen: generation })
-          .setProtectedHeader({ alg: "ES256", typ: "JWT" })
-          .setAudience("bulkhead-agent")
-          .setSubject(sandboxId)
-          .setJti(makeRequestId(clock))
-          .setIssuedAt(Math.floor(clock.now() / 1000))
-          .setExpirationTime(Math.floor(expiresAt / 1000))
-          .sign(key),
-    },
+    signer: makeTokenSigner(options.clock, (input) =>
+      Promise.resolve(sign("sha256", input, { key, dsaEncoding: "ieee-p1363" })),
+    ),
   };
 }

@@ -77,6 +77,28 @@ export function instanceStoreContract(name: string, make: MakeWorld): void {
       expect(await instances.listWarm("base", 10)).toEqual([anInstance().id]);
     });
 
+    it("finds who has an address now: claimed, and the youngest where an address was used again", async () => {
+      const { instances } = (await make()).stores;
+      const at = (index: number, host: string) =>
+        anInstance({
+          id: idOf(index),
+          createdAt: startOfTime + index,
+          endpoint: { kind: "tcp", host, port: 7777, fingerprint: "ab" },
+        });
+      for (const record of [at(1, "10.0.0.1"), at(2, "10.0.0.1"), at(3, "10.0.0.2")]) await instances.insert(record);
+      expect(await instances.findByAddress("10.0.0.1")).toBeUndefined();
+      await instances.claim(idOf(2), "s2");
+      await instances.claim(idOf(1), "s1");
+      expect(await instances.findByAddress("10.0.0.1")).toEqual(await instances.get(idOf(2)));
+      const claimed = await instances.get(idOf(2));
+      if (claimed !== undefined) await instances.replace({ ...claimed, state: "stopping", version: claimed.version + 1 });
+      expect(await instances.findByAddress("10.0.0.1")).toMatchObject({ id: idOf(2), state: "stopping" });
+      await instances.remove(idOf(2));
+      expect(await instances.findByAddress("10.0.0.1")).toMatchObject({ id: idOf(1), sandboxId: "s1" });
+      expect(await instances.findByAddress("10.0.0.2")).toBeUndefined();
+      expect(await instances.findByAddress("10.0.0.9")).toBeUndefined();
+    });
+
     it("lists all, in whatever state", async () => {
       const { instances } = (await make()).stores;
       const states = ["starting", "warm", "claimed", "stopping"] as const;

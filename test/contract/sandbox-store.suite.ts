@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SandboxRecord } from "#core/model.ts";
 import type { SandboxQuery, SandboxStore } from "#core/ports.ts";
-import { anEndedSandbox, aSandbox, startOfTime } from "#test/support/fixtures.ts";
+import { anAuditEvent, anEndedSandbox, aSandbox, startOfTime } from "#test/support/fixtures.ts";
 import { collect, type MakeWorld } from "./world.ts";
 
 const everything: SandboxQuery = { limit: 100, cursor: null, statuses: null, region: null };
@@ -29,6 +29,16 @@ export function sandboxStoreContract(name: string, make: MakeWorld): void {
       expect(await sandboxes.insert(aSandbox({ status: "paused" }))).toBe("lost");
       expect(await sandboxes.get(aSandbox().id)).toEqual(aSandbox());
       expect(await sandboxes.get("1800000000unknownxxx")).toBeUndefined();
+    });
+
+    it("stores the event of a making with what is made, and not again for one that is there", async () => {
+      const { sandboxes, audit } = (await make()).stores;
+      const event = anAuditEvent({ action: "sandbox.create", target: aSandbox().id });
+      expect(await sandboxes.insert(aSandbox(), event)).toBe("written");
+      expect((await audit.list("p1", 10, null)).items).toEqual([event]);
+      expect(await sandboxes.insert(aSandbox({ status: "paused" }), event)).toBe("lost");
+      expect((await audit.list("p1", 10, null)).items).toEqual([event]);
+      expect(await sandboxes.get(aSandbox().id)).toEqual(aSandbox());
     });
 
     it("lets one of many writers of the same version win", async () => {

@@ -8,6 +8,7 @@ import type { CreateContext } from "#core/sandboxes.ts";
 import { type Fakes, makeFakes } from "#test/support/fakes.ts";
 import { withFaults } from "#test/support/faults.ts";
 import { aContext, aPrincipal, aTemplate } from "#test/support/fixtures.ts";
+import { type StreamEvent, withStream } from "#test/support/table-stream.ts";
 import { makeRandom } from "#test/support/virtual-clock.ts";
 
 /** `SIM_SEED=7 npx vitest run --project simulation` replays one world; `SIM_SEEDS` says how many are tried. */
@@ -24,6 +25,8 @@ const config: PlatformConfig = {
   idleTimeoutSeconds: 120,
   maxLifetimeSeconds: 600,
   createWaitMs: 1_000,
+  launching: "here",
+  instanceStartMs: 60_000,
   createConcurrency: 100,
   quotaPerProject: 6,
   pool: { base: 2 },
@@ -32,14 +35,19 @@ const config: PlatformConfig = {
   tombstoneSeconds: 86_400,
 };
 
+/** As on AWS: instances are launched by who hears of their records, and placed later. */
+const elsewhere: PlatformConfig = { ...config, launching: "elsewhere", instanceStartMs: 90_000 };
+
 interface Sim {
   readonly world: Fakes;
+  readonly config: PlatformConfig;
   readonly random: () => number;
   /** How often a call of a port fails, before or after it had its effect. */
   faultRate: number;
   platform: Platform;
   /** Nothing that the platform was in the middle of goes on. */
   crash: () => void;
+  readonly hear: (event: StreamEvent) => void;
   readonly known: string[];
 }
 
@@ -53,27 +61,51 @@ function makeSim(seed: number): Sim {
   world.compute.latencyMs = Math.floor(random() * 2_000);
   world.agent.latencyMs = Math.floor(random() * 200);
   world.agent.watchdog = random() < 0.5;
-  const sim: Sim = { world, random, faultRate: 0, ...spawn(world), known: [] };
+  const chosen = random() < 0.5 ? config : elsewhere;
+  if (chosen === elsewhere) world.compute.placedAfterMs = Math.floor(random() * 40_000);
+  const hear = (event: StreamEvent) => {
+    if (sim.config === elsewhere) tell(sim, 4_000, () => follow(sim, event));
+  };
+  const sim: Sim = { world, config: chosen, random, faultRate: 0, ...spawn(world, chosen, hear), hear, known: [] };
   world.compute.onExit((exit) => {
-    // Told late, twice, or never.
-    const told = Math.floor(random() * 3);
-    for (let count = 0; count < told; count += 1) {
-      world.clock.after(random() * 5_000, () => void sim.platform.instanceExited(exit).catch(() => {}));
-    }
+    tell(sim, 5_000, () => sim.platform.instanceExited(exit));
   });
+  world.compute.onPlaced((id, endpoint) => tell(sim, 5_000, () => sim.platform.instancePlaced(id, endpoint)));
   return sim;
 }
 
+/** Events arrive late, twice, or never. */
+function tell(sim: Sim, withinMs: number, act: () => Promise<unknown>): void {
+  const told = Math.floor(sim.random() * 3);
+  for (let count = 0; count < told; count += 1) {
+    sim.world.clock.after(sim.random() * withinMs, () => void act().catch(() => {}));
+  }
+}
+
+function follow({ platform }: Sim, event: StreamEvent): Promise<void> {
+  return "claimed" in event ? platform.launcher.replace(event.claimed) : platform.launcher.launch(event.inserted.id);
+}
+
+/** What runs each minute on AWS beside the sweeper. */
+function lookAround(sim: Sim): void {
+  if (sim.config === elsewhere) sim.platform.launcher.keep().catch(() => {});
+  sim.world.clock.after(config.sweepEveryMs, () => lookAround(sim));
+}
+
 /** One process: after its crash none of its calls comes back or has an effect. */
-function spawn(world: Fakes): Pick<Sim, "platform" | "crash"> {
+function spawn(
+  world: Fakes,
+  spawned: PlatformConfig,
+  hear: (event: StreamEvent) => void,
+): Pick<Sim, "platform" | "crash"> {
   let crashed = false;
   const hang = () => (crashed ? new Promise<void>(() => {}) : undefined);
   const mortal = <T extends object>(name: string, port: T) => withFaults(name, port, { before: hang, after: hang });
   const { ports } = world;
-  const platform = makePlatform(config, {
+  const platform = makePlatform(spawned, {
     ...ports,
     sandboxes: mortal("sandboxes", ports.sandboxes),
-    instances: mortal("instances", ports.instances),
+    instances: withStream(mortal("instances", ports.instances), world.clock, hear),
     templates: mortal("templates", ports.templates),
     audit: mortal("audit", ports.audit),
     compute: mortal("compute", ports.compute),
@@ -127,7 +159,7 @@ function act(sim: Sim): void {
 /** The process dies, or only looks dead, and another one starts. Instances go on, as tasks on AWS do. */
 function restart(sim: Sim): void {
   if (sim.random() < 0.7) sim.crash();
-  Object.assign(sim, spawn(sim.world));
+  Object.assign(sim, spawn(sim.world, sim.config, sim.hear));
   sim.platform.start();
 }
 
@@ -160,6 +192,7 @@ async function run(seed: number): Promise<void> {
   const { clock, stores } = sim.world;
   await stores.templates.put(aTemplate());
   sim.platform.start();
+  lookAround(sim);
   sim.faultRate = sim.random() * 0.15;
   for (let step = 0; step < 25; step += 1) {
     act(sim);

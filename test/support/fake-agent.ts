@@ -33,7 +33,7 @@ export function makeFakeAgent(compute: FakeCompute, clock: Clock): FakeAgent {
 
   function reach(endpoint: Endpoint): string {
     const id = [...compute.existing.keys()].find((candidate) => same(endpointOf(candidate), endpoint));
-    if (id === undefined || agent.silent.has(id)) {
+    if (id === undefined || agent.silent.has(id) || !compute.isPlaced(id)) {
       throw new BulkheadError("AGENT_UNREACHABLE", "The agent does not answer. Try again.");
     }
     return id;

@@ -18,11 +18,17 @@ export interface FakeCompute extends Compute {
   capacity: number;
   /** How long a launch and a stop take. */
   latencyMs: number;
+  /** Instances have no address before this long after their launch, as on Fargate; null: at once. */
+  placedAfterMs: number | null;
   /** Requests of what exists now, by instance id. */
   readonly existing: ReadonlyMap<string, LaunchRequest>;
   /** Every launch that made something, in order. */
   readonly launches: readonly string[];
   onExit(listener: (exit: InstanceExit) => void): () => void;
+  /** Whether it exists and has its address. */
+  isPlaced(instanceId: string): boolean;
+  /** Told once for each instance that gets its address later than at its launch. */
+  onPlaced(listener: (instanceId: string, endpoint: Endpoint) => void): void;
   /** The instance ends by itself, and says so. */
   exit(instanceId: string, cause: InstanceExit["cause"], message?: string): void;
   /** The instance is gone and nobody was told. */
@@ -40,15 +46,27 @@ export function makeFakeCompute(clock: Clock): FakeCompute {
   const existing = new Map<string, LaunchRequest>();
   const launches: string[] = [];
   const listeners = new Set<(exit: InstanceExit) => void>();
+  const placedListeners = new Set<(instanceId: string, endpoint: Endpoint) => void>();
+  const waiting = new Set<string>();
+  const addressOf = (instanceId: string) => (waiting.has(instanceId) ? null : endpointOf(instanceId));
   const truth = (instanceId: string): InstanceTruth => ({
     instanceId,
     providerId: `fake-${instanceId}`,
-    state: "running",
-    endpoint: endpointOf(instanceId),
+    state: waiting.has(instanceId) ? "starting" : "running",
+    endpoint: addressOf(instanceId),
   });
+  function placeLater(instanceId: string, ms: number): void {
+    waiting.add(instanceId);
+    clock.after(ms, () => {
+      waiting.delete(instanceId);
+      if (!existing.has(instanceId)) return;
+      for (const listener of placedListeners) listener(instanceId, endpointOf(instanceId));
+    });
+  }
   const compute: FakeCompute = {
     capacity: Number.POSITIVE_INFINITY,
     latencyMs: 0,
+    placedAfterMs: null,
     existing,
     launches,
     async launch(request) {
@@ -58,11 +76,12 @@ export function makeFakeCompute(clock: Clock): FakeCompute {
         }
         existing.set(request.instanceId, request);
         launches.push(request.instanceId);
+        if (compute.placedAfterMs !== null) placeLater(request.instanceId, compute.placedAfterMs);
       }
       if (compute.latencyMs > 0) await clock.sleep(compute.latencyMs);
       return {
         providerId: `fake-${request.instanceId}`,
-        endpoint: endpointOf(request.instanceId),
+        endpoint: addressOf(request.instanceId),
         enforced: fakeEnforcement,
       };
     },
@@ -76,6 +95,8 @@ export function makeFakeCompute(clock: Clock): FakeCompute {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    isPlaced: (instanceId) => existing.has(instanceId) && !waiting.has(instanceId),
+    onPlaced: (listener) => void placedListeners.add(listener),
     exit(instanceId, cause, message = "exit code 1") {
       if (!existing.delete(instanceId)) return;
       for (const listener of listeners) listener({ instanceId, cause, message });

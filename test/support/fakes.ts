@@ -1,9 +1,11 @@
+import { openAdmission } from "#core/admission.ts";
 import type { PlatformPorts } from "#core/deps.ts";
 import { makeEvents } from "#core/events.ts";
 import type { TokenSigner } from "#core/ports.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 import { type FakeAgent, makeFakeAgent } from "./fake-agent.ts";
 import { type FakeCompute, makeFakeCompute } from "./fake-compute.ts";
+import { type FakeVault, makeFakeVault } from "./fake-vault.ts";
 import { type Faults, withFaults } from "./faults.ts";
 import { type MemoryStores, makeMemoryStores } from "./memory-stores.ts";
 import { makeVirtualClock, type VirtualClock } from "./virtual-clock.ts";
@@ -14,6 +16,7 @@ export interface Fakes {
   readonly stores: MemoryStores;
   readonly compute: FakeCompute;
   readonly agent: FakeAgent;
+  readonly vault: FakeVault;
   readonly ports: PlatformPorts;
 }
 
@@ -23,6 +26,7 @@ export function makeFakes(options: { readonly seed?: number; readonly faults?: F
   const stores = makeMemoryStores(clock);
   const compute = makeFakeCompute(clock);
   const agent = makeFakeAgent(compute, clock);
+  const vault = makeFakeVault();
   const { faults } = options;
   const faulty = <T extends object>(name: string, port: T): T =>
     faults === undefined ? port : withFaults(name, port, faults);
@@ -31,6 +35,7 @@ export function makeFakes(options: { readonly seed?: number; readonly faults?: F
     stores,
     compute,
     agent,
+    vault,
     ports: {
       sandboxes: faulty("sandboxes", stores.sandboxes),
       instances: faulty("instances", stores.instances),
@@ -40,6 +45,8 @@ export function makeFakes(options: { readonly seed?: number; readonly faults?: F
       compute: faulty("compute", compute),
       agent: faulty("agent", agent),
       signer: makeFakeSigner(),
+      vault: faulty("vault", vault),
+      admission: openAdmission,
       events: makeEvents(),
       clock,
       logger: noopLogger,

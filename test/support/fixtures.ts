@@ -73,6 +73,7 @@ export function aSandbox(changes: Partial<SandboxRecord> = {}): SandboxRecord {
     lastActivityAt: startOfTime,
     endedAt: null,
     endReason: null,
+    sealedEnv: null,
     tokenGeneration: 1,
     version: 1,
     expiresAtSeconds: null,

@@ -1,9 +1,9 @@
 import { isEnded } from "#core/lifecycle.ts";
 import type { SandboxRecord } from "#core/model.ts";
-import type { Clock, IdempotencyClaim, SandboxQuery, SandboxStore, Written } from "#core/ports.ts";
+import type { AuditLog, Clock, IdempotencyClaim, SandboxQuery, SandboxStore, Written } from "#core/ports.ts";
 import { cursorOf, makeMemoryTable, orderOf, positionIn } from "./memory-table.ts";
 
-export function makeMemorySandboxStore(clock: Clock): SandboxStore {
+export function makeMemorySandboxStore(clock: Clock, audit: Pick<AuditLog, "append">): SandboxStore {
   const records = makeMemoryTable<SandboxRecord>(clock);
   const claims = makeMemoryTable<IdempotencyClaim>(clock);
   const quota = new Map<string, number>();
@@ -16,7 +16,11 @@ export function makeMemorySandboxStore(clock: Clock): SandboxStore {
   }
 
   return {
-    insert: async (record) => records.insert(record.id, record),
+    async insert(record, event) {
+      const written = records.insert(record.id, record);
+      if (written === "written" && event !== undefined) await audit.append(event);
+      return written;
+    },
     replace: async (record) => records.replace(record.id, record),
     get: async (id) => records.get(id),
     async list(projectId, query) {

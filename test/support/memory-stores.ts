@@ -13,12 +13,13 @@ export interface MemoryStores {
 }
 
 export function makeMemoryStores(clock: Clock): MemoryStores {
+  const audit = makeAudit();
   return {
-    sandboxes: makeMemorySandboxStore(clock),
+    sandboxes: makeMemorySandboxStore(clock, audit),
     instances: makeInstances(clock),
     templates: makeTemplates(clock),
     keys: makeKeys(clock),
-    audit: makeAudit(),
+    audit,
   };
 }
 
@@ -42,6 +43,11 @@ function makeInstances(clock: Clock): InstanceStore {
       records.put(id, claimed);
       return claimed;
     },
+    findByAddress: async (host) =>
+      records
+        .all()
+        .filter((record) => record.state !== "warm" && record.endpoint?.kind === "tcp" && record.endpoint.host === host)
+        .sort((a, b) => (orderOf(a) > orderOf(b) ? -1 : 1))[0],
     async *listAll() {
       yield* records.all();
     },

@@ -7,6 +7,15 @@ import { maxSeconds, requestIdSchema, timestampSchema } from "./shared.ts";
 export const wireStatuses = ["creating", "running", "paused", "stopped", "deleted"] as const;
 export type WireStatus = (typeof wireStatuses)[number];
 
+const secretReference = /^[\w/+=.@-]{1,512}(#[^#\0]{1,128})?$/;
+
+const secretsSchema = z
+  .record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a name is a letter or _ followed by letters, digits and _"),
+    z.string().regex(secretReference, "is not secret-id or secret-id#json-key"),
+  )
+  .refine((secrets) => Object.keys(secrets).length <= 20, "at most 20 secrets");
+
 /** `POST /v1/sandboxes`. Null means absent everywhere; unknown keys are ignored, among them the deprecated `vcpu`, `memory_mb`, `disk_gb`: the template says them. */
 export const createSandboxRequestSchema = z.object({
   template_name: z.string().min(1).max(128).nullish(),
@@ -18,6 +27,11 @@ export const createSandboxRequestSchema = z.object({
   timeout_seconds: z.number().int().min(0).max(maxSeconds).nullish(),
   internet_access: z.boolean().nullish(),
   env_vars: envVarsSchema.nullish(),
+  /**
+   * Variables whose values are kept elsewhere: `{NAME: "secret-id"}` or `{NAME: "secret-id#json-key"}` of a secret that the project
+   * may use. Code in the sandbox can read them. Beyond the Hopx API.
+   */
+  secrets: secretsSchema.nullish(),
   /** Ends the sandbox after so many seconds without activity. Beyond the Hopx API. */
   idle_timeout_seconds: z.number().int().min(1).max(maxSeconds).nullish(),
   /** Ends the sandbox so many seconds after its creation whatever it does. Beyond the Hopx API. */

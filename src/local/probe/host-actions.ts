@@ -27,6 +27,7 @@ export function hostActions(options: { readonly dataDir: string; readonly seccom
         return null;
       }
     },
+    hasBash: existsSync("/bin/bash"),
     findBubblewrap: () => findBubblewrap(runCommand),
     trySandbox: (facts) => trySandbox(runCommand, facts),
     tryDiskImage: () => tryDiskImage(runCommand),

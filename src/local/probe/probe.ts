@@ -8,6 +8,8 @@ export interface ProbeActions {
   readonly gid: number;
   /** null when there is no such file. */
   readonly readText: (path: string) => string | null;
+  /** Whether /bin/bash is there: it starts every sandbox. */
+  readonly hasBash: boolean;
   readonly findBubblewrap: () => Promise<HostFacts["bubblewrap"]>;
   /** Runs a sandbox of the first tier of these facts; null when it worked. */
   readonly trySandbox: (facts: HostFacts) => Promise<string | null>;
@@ -104,6 +106,7 @@ export async function probeHost(actions: ProbeActions): Promise<HostFacts> {
   else if (isTooOld(bubblewrap.version)) {
     problems.push({ what: `bubblewrap ${bubblewrap.version} is too old, 0.5 is needed.`, fix: install("bubblewrap") });
   }
+  if (!actions.hasBash) problems.push({ what: "/bin/bash is not installed.", fix: install("bash") });
   const subIds = root ? null : findSubIds(actions);
   const cgroup = await actions.probeCgroups();
   warnings.push(...cgroupWarning(cgroup, root));

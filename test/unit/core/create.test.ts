@@ -27,7 +27,6 @@ describe("create", () => {
       "instances.claim",
       "sandboxes.insert",
       "agent.activate",
-      "audit.append",
     ]);
     expect(await world.record(sandbox.id)).toEqual(sandbox);
     expect(sandbox).toMatchObject({ status: "running", createdByKeyId: aPrincipal.keyId, region: "local" });
@@ -96,7 +95,6 @@ describe("create", () => {
     "agent.health",
     "agent.activate",
     "instances.replace",
-    "audit.append",
   ])("leaves nothing behind when %s fails", async (call) => {
     const world = await makeWorld();
     world.faults = failOn(call);
@@ -107,7 +105,7 @@ describe("create", () => {
     expect(await leftovers(world)).toEqual([]);
   });
 
-  it.each(["instances.claim", "sandboxes.insert", "audit.append"])(
+  it.each(["instances.claim", "sandboxes.insert"])(
     "from a warm instance leaves nothing but warm ones behind when %s fails",
     async (call) => {
       const world = await makeWarmWorld(1);
@@ -119,6 +117,26 @@ describe("create", () => {
       expect(await leftovers(world)).toEqual([`instance ${only ?? ""}`, `record of ${only ?? ""} (warm)`]);
     },
   );
+
+  it("says in a second event that what was entered as made has failed", async () => {
+    const world = await makeWorld();
+    world.faults = failOn("agent.activate");
+    expect(await outcomeOf(world.create())).toEqual({ code: "SERVICE_UNAVAILABLE" });
+    const [made, failed] = world.audited("sandbox.create");
+    expect(made).toMatchObject({ outcome: "allowed", target: expect.any(String) });
+    expect(failed).toMatchObject({ outcome: "failed" });
+  });
+
+  it("gives secrets by name and keeps values and references apart", async () => {
+    const world = await makeWarmWorld(1);
+    world.vault.secrets.set("db#password", "pa55");
+    const { sandbox } = await world.create({ env: { PLAIN: "1" }, secrets: { DB: "db#password" } });
+    expect(world.agent.activation(sandbox.instanceId ?? "")).toMatchObject({ env: { PLAIN: "1", DB: "pa55" } });
+    expect(JSON.stringify([sandbox, world.stores.audit.events])).not.toContain("pa55");
+    expect(world.stores.audit.events.at(-1)?.details).toMatchObject({ secretsInEnv: { DB: "db#password" } });
+    expect(await outcomeOf(world.create({ secrets: { DB: "other" } }))).toEqual({ code: "INVALID_REQUEST" });
+    expect(await world.stores.sandboxes.quotaInUse("p1")).toBe(1);
+  });
 
   it("goes on with a cold start when even ending the warm instances that failed fails", async () => {
     const world = await makeWarmWorld(1);

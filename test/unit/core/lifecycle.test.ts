@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sandboxStatuses } from "#contracts/domain.ts";
-import { isEnded, isOver, mayGo, statusDeadlineMs, transitions } from "#core/lifecycle.ts";
+import { isEnded, isOver, mayGo, transitions } from "#core/lifecycle.ts";
 
 const anyStatus = fc.constantFrom(...sandboxStatuses);
 
@@ -40,10 +40,5 @@ describe("sandbox lifecycle", () => {
         expect(isEnded(status)).toBe(true);
       }),
     );
-  });
-
-  it("gives exactly the statuses on their way somewhere a deadline", () => {
-    const withDeadline = sandboxStatuses.filter((status) => statusDeadlineMs[status] !== null);
-    expect(withDeadline).toEqual(["creating", "deleting"]);
   });
 });

@@ -1,16 +1,20 @@
 import type { PlatformConfig } from "#core/config.ts";
+import type { PlatformPorts } from "#core/deps.ts";
 import type { Principal, SandboxRecord } from "#core/model.ts";
 import { makePlatform, type Platform } from "#core/platform.ts";
 import type { CreateContext, Created, CreateInput } from "#core/sandboxes.ts";
 import { type Fakes, makeFakes } from "#test/support/fakes.ts";
 import type { Faults } from "#test/support/faults.ts";
 import { aContext, aPrincipal, aTemplate } from "#test/support/fixtures.ts";
+import { type StreamEvent, withStream } from "#test/support/table-stream.ts";
 
 export const someConfig: PlatformConfig = {
   region: "local",
   idleTimeoutSeconds: 3600,
   maxLifetimeSeconds: 86_400,
   createWaitMs: 20_000,
+  launching: "here",
+  instanceStartMs: 60_000,
   createConcurrency: 100,
   quotaPerProject: 10,
   pool: {},
@@ -42,10 +46,17 @@ export interface World extends Fakes {
   audited(action: string): { readonly outcome: string; readonly target: string | null; readonly actor: string }[];
 }
 
-export async function makeWorld(config: Partial<PlatformConfig> = {}, seed = 1): Promise<World> {
+export interface WorldOptions {
+  readonly seed?: number;
+  readonly ports?: (ports: PlatformPorts) => PlatformPorts;
+  /** Hears what the table's stream says of instances. */
+  readonly heard?: (event: StreamEvent) => void;
+}
+
+export async function makeWorld(config: Partial<PlatformConfig> = {}, options: WorldOptions = {}): Promise<World> {
   const calls: string[] = [];
   const fakes = makeFakes({
-    seed,
+    seed: options.seed ?? 1,
     faults: {
       before(call) {
         calls.push(call);
@@ -54,7 +65,9 @@ export async function makeWorld(config: Partial<PlatformConfig> = {}, seed = 1):
       after: (call) => world.faults.after?.(call),
     },
   });
-  const platform = makePlatform({ ...someConfig, ...config }, fakes.ports);
+  const { ports = (same) => same, heard } = options;
+  const instances = heard === undefined ? fakes.ports.instances : withStream(fakes.ports.instances, fakes.clock, heard);
+  const platform = makePlatform({ ...someConfig, ...config }, ports({ ...fakes.ports, instances }));
   fakes.compute.onExit((exit) => void platform.instanceExited(exit).catch(() => {}));
   const world: World = {
     ...fakes,

@@ -48,6 +48,7 @@ export function aSandbox(over: Partial<SandboxRecord> = {}): SandboxRecord {
     lastActivityAt: now,
     endedAt: null,
     endReason: null,
+    sealedEnv: null,
     tokenGeneration: 1,
     version: 1,
     expiresAtSeconds: null,

@@ -15,6 +15,7 @@ function actions(change: Partial<ProbeActions> & { files?: Record<string, string
     trySandbox: async () => null,
     tryDiskImage: async () => null,
     probeCgroups: async () => ({ kind: "v2", parent: "/sys/fs/cgroup", controllers: ["memory", "cpu", "pids"] }),
+    hasBash: true,
     seccompFilter: "/x86_64.bpf",
     ...change,
   };
@@ -45,6 +46,11 @@ describe("probeHost", () => {
     expect(facts.identityTiers).toEqual([]);
     expect(facts.problems).toMatchObject([{ fix: "sudo apt-get install -y bubblewrap" }]);
     expect(doctorReport(facts).checks[0]).toMatchObject({ status: "fail", fix: "sudo apt-get install -y bubblewrap" });
+  });
+
+  it("needs bash, which starts every sandbox", async () => {
+    const { problems } = await probeHost(actions({ hasBash: false }));
+    expect(problems).toEqual([{ what: "/bin/bash is not installed.", fix: "sudo apt-get install -y bash" }]);
   });
 
   it("refuses a bubblewrap without sized file systems", async () => {

@@ -1,21 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { makeAgentBridge } from "#bridge/agent-bridge.ts";
 import type { Endpoint } from "#core/model.ts";
-import type { Clock } from "#core/ports.ts";
-import { makeAgentBridge } from "#local/bridge.ts";
+import { systemClock } from "#local/system-clock.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 
-const clock: Clock = {
-  now: () => Date.now(),
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms);
-    return { cancel: () => clearTimeout(timer) };
-  },
-  sleep: () => Promise.resolve(),
-  random: (bytes) => new Uint8Array(bytes),
-};
-const bridge = makeAgentBridge({ clock, logger: noopLogger });
+const bridge = makeAgentBridge({ tls: "never", clock: systemClock, logger: noopLogger });
 const warm = { state: "warm", last_activity_at: 1, active_executions: 0 };
 const activation = {
   ...{ sandbox_id: "s", env: {}, lease: { lifetime_at: 1, idle_ms: 1 }, internet_access: false },

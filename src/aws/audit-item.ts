@@ -1,0 +1,16 @@
+import type { AuditEvent } from "#core/model.ts";
+import { sortKeyOf } from "./cursor.ts";
+import { schemaVersion } from "./schemas.ts";
+
+export const monthOf = (at: number) => new Date(at).toISOString().slice(0, 7);
+export const partitionOf = (projectId: string, month: string) => `AUDIT#${projectId}#${month}`;
+
+/** An audit event as it is stored: a project's events of one month in one partition, in order of time. */
+export function auditItem(event: AuditEvent): Record<string, unknown> {
+  return {
+    ...event,
+    pk: partitionOf(event.projectId, monthOf(event.at)),
+    sk: sortKeyOf(event.at, event.id),
+    schemaVersion,
+  };
+}

@@ -1,0 +1,47 @@
+import { PutCommand } from "@aws-sdk/lib-dynamodb";
+import { z } from "zod";
+import { call } from "./failures.ts";
+import { schemaVersion } from "./schemas.ts";
+import { readItem, type TableDeps } from "./table-access.ts";
+
+export const capacitySchema = z.object({
+  /** Epoch milliseconds. */
+  readAt: z.number(),
+  /** Instances that the account has room for at once: the least of all limits. Others who use the account are not counted. */
+  instances: z.number(),
+  /** Name of the limit that decides. */
+  boundBy: z.string(),
+  limits: z.array(
+    z.object({
+      name: z.string(),
+      value: z.number(),
+      /** Instances that this limit alone has room for. */
+      instances: z.number(),
+      /** `account`: as it is for this account. `default`: AWS's default, as AWS tells. `documented`: could not be read; what the documentation says. */
+      source: z.enum(["account", "default", "documented"]),
+    }),
+  ),
+});
+export type Capacity = z.infer<typeof capacitySchema>;
+export type CapacityLimit = Capacity["limits"][number];
+
+/** @throws Error without a limit */
+export function capacityOf(limits: readonly CapacityLimit[], readAt: number): Capacity {
+  const [first, ...others] = limits;
+  if (first === undefined) throw new Error("a capacity without a limit");
+  const least = others.reduce((least, limit) => (limit.instances < least.instances ? limit : least), first);
+  return { readAt, instances: least.instances, boundBy: least.name, limits: [...limits] };
+}
+
+const key = { pk: "CAPACITY", sk: "CAPACITY" };
+
+/** Written by the function that launches, which may read quotas; shown by the one that reads, which may not. */
+export async function storeCapacity(deps: TableDeps, capacity: Capacity): Promise<void> {
+  const Item = { ...capacity, ...key, schemaVersion };
+  await call(() => deps.client.send(new PutCommand({ TableName: deps.table, Item })));
+}
+
+/** undefined until it was stored for the first time. */
+export function storedCapacity(deps: TableDeps): Promise<Capacity | undefined> {
+  return readItem(deps, key, capacitySchema);
+}

@@ -1,0 +1,59 @@
+import { z } from "zod";
+
+/**
+ * Which secrets a project may name. A secret is usable by a project when both hold:
+ * 1. its name is `<prefix>/<project>/<anything>`, checked here: the service's own rights are the same for every project;
+ * 2. it carries the tag `bulkhead:deployment` with the deployment's name, checked by IAM: a secret that merely has such a name, and
+ *    that nobody gave to this deployment, stays out of reach.
+ * References are names, never ARNs: an ARN could name another account or region.
+ */
+export interface SecretReference {
+  readonly name: string;
+  /** Field of a JSON object; null for the whole text. */
+  readonly jsonKey: string | null;
+}
+
+/** What may stand between two slashes of a secret's name; a project called otherwise has no secrets. */
+const projectPattern = /^[\w.+=@-]{1,128}$/;
+const namePattern = /^[\w/+=.@-]{1,512}$/;
+
+export type ReadReference =
+  | { readonly reference: SecretReference }
+  /** For the log only. */
+  | { readonly refused: string };
+
+export function readReference(text: string, prefix: string, projectId: string): ReadReference {
+  const at = text.indexOf("#");
+  const name = at === -1 ? text : text.slice(0, at);
+  const jsonKey = at === -1 ? null : text.slice(at + 1);
+  if (!namePattern.test(name) || jsonKey === "") return { refused: "not secret-id or secret-id#json-key" };
+  if (!projectPattern.test(projectId)) return { refused: "a project of such a name has no secrets" };
+  const own = `${prefix.replace(/\/+$/, "")}/${projectId}/`;
+  if (!name.startsWith(own) || name.length === own.length) return { refused: `not a name below ${own}` };
+  return { reference: { name, jsonKey } };
+}
+
+const objectSchema = z.record(z.string(), z.unknown());
+const fieldSchema = z.union([z.string(), z.number(), z.boolean()]);
+
+export type ReadValue = { readonly value: string } | { readonly refused: string };
+
+/** The text that a reference stands for. A number or truth value of a JSON object is written as JSON writes it. */
+export function readValue(secret: string, jsonKey: string | null): ReadValue {
+  if (jsonKey === null) return printable(secret);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(secret);
+  } catch {
+    return { refused: "the secret is not JSON" };
+  }
+  const object = objectSchema.safeParse(parsed);
+  if (!object.success) return { refused: "the secret is not a JSON object" };
+  if (!Object.hasOwn(object.data, jsonKey)) return { refused: "the secret has no such key" };
+  const field = fieldSchema.safeParse(object.data[jsonKey]);
+  return field.success ? printable(String(field.data)) : { refused: "the key holds no plain value" };
+}
+
+function printable(value: string): ReadValue {
+  return value.includes("\0") ? { refused: "the value cannot stand in an environment" } : { value };
+}

@@ -1,0 +1,42 @@
+import { hkdfSync, randomBytes } from "node:crypto";
+import { BulkheadError } from "#contracts/errors.ts";
+import { type DataKeys, openEnvelope, sealEnvelope } from "#core/envelope.ts";
+import type { Vault } from "#core/ports.ts";
+import { readKeyFile } from "./key-file.ts";
+
+const keyBytes = 32;
+const saltBytes = 32;
+
+/** Seals with the key in `keyFile`, which is made on first use with mode 0600. There is no store of secrets on one machine. */
+export function makeLocalVault(options: { readonly keyFile: string }): Vault {
+  const master = readKeyFile(options.keyFile, () => randomBytes(keyBytes));
+  if (master.byteLength !== keyBytes) {
+    throw new Error(`${options.keyFile} is not a key of ${keyBytes} bytes. Move it away to have a new one made.`);
+  }
+  const keys = deriveKeys(master);
+  return {
+    seal: (values, context) => sealEnvelope(keys, values, context),
+    open: (sealed, context) => openEnvelope(keys, sealed, context),
+    resolve(_projectId, references) {
+      if (Object.keys(references).length === 0) return Promise.resolve({});
+      return Promise.reject(
+        new BulkheadError("INVALID_REQUEST", "This machine keeps no secrets. Give the values in env_vars.", {
+          details: { secrets: Object.keys(references) },
+        }),
+      );
+    },
+  };
+}
+
+/** A key for each text, from the master key and a salt that is stored with the text. */
+function deriveKeys(master: Uint8Array): DataKeys {
+  const derive = (salt: Uint8Array, context: object) =>
+    new Uint8Array(hkdfSync("sha256", master, salt, JSON.stringify(context), keyBytes));
+  return {
+    make(context) {
+      const wrapped = randomBytes(saltBytes);
+      return Promise.resolve({ key: derive(wrapped, context), wrapped });
+    },
+    unwrap: (wrapped, context) => Promise.resolve(derive(wrapped, context)),
+  };
+}
