@@ -9,6 +9,7 @@ const layers = {
   agent: ["contracts", "telemetry"],
   gateway: ["contracts", "telemetry", "core/(ports|model|tokens)"],
   egress: ["contracts", "telemetry", "core/(ports|model|policy)"],
+  edge: ["contracts", "telemetry", "core", "aws", "gateway", "egress"],
   cli: ["contracts"],
   local: ["contracts", "telemetry", "core", "http", "aws", "bridge", "agent", "gateway", "egress", "cli"],
 };

@@ -24,6 +24,7 @@ const checks = [
   { name: "build", command: ["node", "scripts/build.mjs"] },
   { name: "format and lint", command: ["biome", "ci", "--error-on-warnings", "."] },
   { name: "types", command: ["tsc", "-p", "."] },
+  { name: "infra types", command: ["tsc", "-p", "infra"] },
   { name: "typed lint", command: ["eslint", "."] },
   { name: "import rules", command: ["depcruise", "src", "infra", "lambdas"] },
   { name: "unused code", command: ["knip"] },

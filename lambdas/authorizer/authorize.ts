@@ -1,30 +1,55 @@
-import { toBulkheadError } from "#contracts/errors.ts";
+import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from "aws-lambda";
+import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
 import type { Principal } from "#core/model.ts";
 
-/** The part of API Gateway's HTTP API authorizer event (payload 2.0) that is read. Header names arrive in lower case. */
-export interface AuthorizerEvent {
-  readonly headers?: Readonly<Record<string, string | undefined>>;
-}
+/** The part of the event that is read. */
+export type AuthorizerEvent = Pick<APIGatewayRequestAuthorizerEvent, "headers" | "methodArn">;
 
-/** API Gateway's simple response; `context` reaches the function behind it. */
-export interface AuthorizerResult {
-  readonly isAuthorized: boolean;
-  readonly context: Readonly<Record<string, string>>;
-}
+const missing = new BulkheadError(
+  "AUTHENTICATION_REQUIRED",
+  "Send an API key as X-API-Key or as Authorization: Bearer <key>.",
+);
 
-/** Answers yes with the principal, or no for an unknown, expired or revoked key. Any other failure is thrown: API Gateway then answers 500 and caches nothing. */
+/**
+ * Lets the holder of a valid key in, for this request only, and says to the function behind who it is. A refusal carries code and
+ * message for the gateway's answer. Any other failure is thrown: API Gateway then answers 500 and remembers nothing.
+ */
 export async function authorize(
   event: AuthorizerEvent,
   authenticate: (rawKey: string) => Promise<Principal>,
-): Promise<AuthorizerResult> {
-  const headers = event.headers ?? {};
-  const rawKey = headers["x-api-key"] ?? headers["authorization"]?.replace(/^Bearer\s+/i, "");
-  if (rawKey === undefined) return { isAuthorized: false, context: {} };
+): Promise<APIGatewayAuthorizerResult> {
+  const rawKey = keyOf(event.headers ?? {});
   try {
+    if (rawKey === undefined) throw missing;
     const { projectId, keyId, scopes } = await authenticate(rawKey);
-    return { isAuthorized: true, context: { projectId, keyId, scopes: scopes.join(",") } };
+    return answer(event, "Allow", keyId, { projectId, keyId, scopes: scopes.join(",") });
   } catch (thrown) {
-    if (toBulkheadError(thrown).status === 401) return { isAuthorized: false, context: {} };
-    throw thrown;
+    const { status, code, message } = toBulkheadError(thrown);
+    if (status !== 401) throw thrown;
+    return answer(event, "Deny", "nobody", { code, message });
   }
+}
+
+/** Header names arrive as the caller wrote them. Both doors of the key (contract rule 3); the first wins. */
+function keyOf(headers: Readonly<Record<string, string | undefined>>): string | undefined {
+  const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const direct = lower.get("x-api-key")?.trim();
+  if (direct) return direct;
+  return /^bearer +(\S+) *$/i.exec(lower.get("authorization") ?? "")?.[1];
+}
+
+function answer(
+  event: AuthorizerEvent,
+  effect: "Allow" | "Deny",
+  principalId: string,
+  context: Readonly<Record<string, string>>,
+): APIGatewayAuthorizerResult {
+  return {
+    principalId,
+    policyDocument: {
+      Version: "2012-10-17",
+      Statement: [{ Action: "execute-api:Invoke", Effect: effect, Resource: event.methodArn }],
+    },
+    context: { ...context },
+  };
 }

@@ -1,7 +1,9 @@
 import type { Server } from "node:http";
+import type { Server as TlsServer } from "node:https";
 import type { Logger } from "#telemetry/logger.ts";
 import type { AgentClock } from "./clock.ts";
 import { controlRoutes } from "./control-routes.ts";
+import { type DiskMeter, makeDiskMeter } from "./disk-meter.ts";
 import { envRoutes } from "./env-routes.ts";
 import type { AgentSettings } from "./environment.ts";
 import { baseEnv } from "./exec/child-env.ts";
@@ -15,9 +17,11 @@ import { infoRoutes } from "./info-routes.ts";
 import { makeRunPython } from "./interpreter/run-python.ts";
 import { type EndCause, makeLifecycle } from "./lifecycle.ts";
 import { makeRehearsal } from "./rehearsal.ts";
-import { makeRouter } from "./router.ts";
+import { egressTarget } from "./relay.ts";
+import { makeRouter, type Route } from "./router.ts";
 import { makeAgentServer } from "./server.ts";
 import { systemRoutes } from "./system-routes.ts";
+import { selfSigned } from "./tls/self-signed.ts";
 import { unsupportedRoutes } from "./unsupported-routes.ts";
 
 export interface AgentOptions {
@@ -29,11 +33,11 @@ export interface AgentOptions {
 }
 
 /** The whole agent behind one HTTP server, which does not listen yet. */
-export function makeAgent({ settings, logger, clock, end }: AgentOptions): Server {
+export function makeAgent({ settings, logger, clock, end }: AgentOptions): Server | TlsServer {
   const startedAt = clock.now();
   const { BULKHEAD_USER_UID: uid, BULKHEAD_USER_GID: gid, BULKHEAD_TOOLS: tools, roots } = settings;
   const user = { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
-  const egress = settings.BULKHEAD_EGRESS_SOCKET === undefined ? undefined : { port: settings.BULKHEAD_EGRESS_PORT };
+  const egress = egressTarget(settings) === undefined ? undefined : { port: settings.BULKHEAD_EGRESS_PORT };
   const environment = baseEnv(settings.base, tools, egress);
   const programs = makePrograms(environment["PATH"] ?? "", tools);
   const lifecycle = makeLifecycle(clock, end);
@@ -41,14 +45,35 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const rich = settings.features.includes("rich-output") ? { runPython: makeRunPython({ run, tools }) } : {};
   const languages = makeLanguages({ run, programs, ...rich, ...user });
   const rehearsal = makeRehearsal({ lifecycle, run, clock, cwd: roots[0] ?? "/", env: environment });
+  const meter = diskMeter(settings, clock, end);
   const router = makeRouter([
     ...controlRoutes(lifecycle, rehearsal),
     ...infoRoutes({ settings, lifecycle, clock, startedAt }),
-    ...systemRoutes({ lifecycle, clock, startedAt, ...user, disk: roots[0] ?? "/workspace" }),
+    ...systemRoutes({ lifecycle, clock, startedAt, ...user, disk: roots[0] ?? "/workspace", ...(meter && { meter }) }),
     ...envRoutes(lifecycle, clock),
     ...execRoutes({ run, languages, programs, lifecycle, clock, baseEnv: environment }),
-    ...fileRoutes({ roots: [...roots], ...user, logger }),
+    ...withRoom(meter, fileRoutes({ roots: [...roots], ...user, logger })),
     ...unsupportedRoutes(),
   ]);
-  return makeAgentServer({ router, logger, clock, onActivity: () => lifecycle.touch() });
+  const tls = settings.BULKHEAD_AGENT_TLS === "1" ? { tls: selfSigned(settings.BULKHEAD_INSTANCE_ID, startedAt) } : {};
+  return makeAgentServer({ router, logger, clock, onActivity: () => lifecycle.touch(), ...tls });
+}
+
+function diskMeter(settings: AgentSettings, clock: AgentClock, end: AgentOptions["end"]): DiskMeter | undefined {
+  const { BULKHEAD_DISK_QUOTA_MB: limitMb, roots } = settings;
+  if (limitMb === undefined) return undefined;
+  return makeDiskMeter({ root: roots[0] ?? "/workspace", limitMb, clock, onOverrun: () => end("disk_full") });
+}
+
+/** Nothing is written through routes that would write past the limit. */
+function withRoom(meter: DiskMeter | undefined, routes: readonly Route[]): readonly Route[] {
+  if (meter === undefined) return routes;
+  const guarded = (route: Route): Route => ({
+    ...route,
+    handle(request) {
+      meter.requireRoom();
+      return route.handle(request);
+    },
+  });
+  return routes.map((route) => (route.method === "POST" ? guarded(route) : route));
 }

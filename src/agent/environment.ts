@@ -1,5 +1,8 @@
 import type { AgentEnv } from "#contracts/agent-control.ts";
 
+/** The agent's own settings, and what a container service tells about the account it runs in. */
+const hidden = /^(BULKHEAD|ECS|AWS)_/;
+
 type Variables = Readonly<Record<string, string | undefined>>;
 
 export interface AgentSettings extends Omit<AgentEnv, "BULKHEAD_ROOTS" | "BULKHEAD_FEATURES"> {
@@ -37,6 +40,8 @@ export function readSettings(variables: Variables): AgentSettings {
   const uid = integer(variables, "BULKHEAD_USER_UID");
   const gid = integer(variables, "BULKHEAD_USER_GID");
   const egress = variables["BULKHEAD_EGRESS_SOCKET"];
+  const address = variables["BULKHEAD_EGRESS_ADDRESS"];
+  const quota = integer(variables, "BULKHEAD_DISK_QUOTA_MB");
   return {
     ...(fd === undefined ? {} : { BULKHEAD_AGENT_FD: fd }),
     BULKHEAD_AGENT_PORT: integer(variables, "BULKHEAD_AGENT_PORT") ?? 7777,
@@ -45,13 +50,16 @@ export function readSettings(variables: Variables): AgentSettings {
     ...(uid === undefined ? {} : { BULKHEAD_USER_UID: uid }),
     ...(gid === undefined ? {} : { BULKHEAD_USER_GID: gid }),
     ...(egress === undefined ? {} : { BULKHEAD_EGRESS_SOCKET: egress }),
+    ...(address === undefined ? {} : { BULKHEAD_EGRESS_ADDRESS: address }),
+    ...(variables["BULKHEAD_AGENT_TLS"] === "1" ? { BULKHEAD_AGENT_TLS: "1" as const } : {}),
+    ...(quota === undefined ? {} : { BULKHEAD_DISK_QUOTA_MB: quota }),
     BULKHEAD_EGRESS_PORT: integer(variables, "BULKHEAD_EGRESS_PORT") ?? 3128,
     BULKHEAD_TOOLS: variables["BULKHEAD_TOOLS"] ?? "/opt/bulkhead",
     roots: texts(variables, "BULKHEAD_ROOTS", '["/workspace","/tmp"]'),
     features: texts(variables, "BULKHEAD_FEATURES", "[]"),
     base: Object.fromEntries(
       Object.entries(variables).flatMap(([name, value]) =>
-        value === undefined || name.startsWith("BULKHEAD_") ? [] : [[name, value]],
+        value === undefined || hidden.test(name) ? [] : [[name, value]],
       ),
     ),
   };

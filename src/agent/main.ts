@@ -4,7 +4,7 @@ import { makeJsonLogger } from "#telemetry/json-logger.ts";
 import { makeAgent } from "./agent.ts";
 import { systemClock } from "./clock.ts";
 import { readSettings } from "./environment.ts";
-import { startRelay } from "./relay.ts";
+import { egressTarget, startRelay } from "./relay.ts";
 
 const settings = readSettings(process.env);
 const logger = makeJsonLogger({
@@ -38,8 +38,8 @@ server.on("error", (error) => {
 server.on("listening", () => {
   // Starts libuv's threads now: were user code at the process limit when they are first needed, libuv would abort the agent.
   stat("/", () => {});
-  const { BULKHEAD_EGRESS_SOCKET: socket, BULKHEAD_EGRESS_PORT: port } = settings;
-  if (socket !== undefined) startRelay(port, socket, logger);
+  const target = egressTarget(settings);
+  if (target !== undefined) startRelay(settings.BULKHEAD_EGRESS_PORT, target, logger);
 });
 if (settings.BULKHEAD_AGENT_FD === undefined) server.listen(settings.BULKHEAD_AGENT_PORT);
 else server.listen({ fd: settings.BULKHEAD_AGENT_FD });

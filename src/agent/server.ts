@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { controlPrefix, portHeader } from "#contracts/agent-constants.ts";
 import { agentErrorBody } from "#contracts/error-body.ts";
@@ -10,12 +11,15 @@ import type { AgentClock } from "./clock.ts";
 import { proxyRequest, proxyUpgrade } from "./port-proxy.ts";
 import { makeAgentRequest, sendJson } from "./request.ts";
 import type { Router } from "./router.ts";
+import type { SelfSigned } from "./tls/self-signed.ts";
 import { notSupported } from "./unsupported-routes.ts";
 
 export interface AgentServerOptions {
   readonly router: Router;
   readonly logger: Logger;
   readonly clock: AgentClock;
+  /** @default - plain HTTP */
+  readonly tls?: SelfSigned;
   /** Called for each request that counts as activity of the sandbox. */
   readonly onActivity: () => void;
 }
@@ -96,14 +100,16 @@ async function upgrade(options: AgentServerOptions, req: IncomingMessage, socket
 }
 
 /** The agent's HTTP server, not yet listening. */
-export function makeAgentServer(options: AgentServerOptions): Server {
-  const server = createServer((req, res) => {
+export function makeAgentServer(options: AgentServerOptions): Server | TlsServer {
+  const serve = (req: IncomingMessage, res: ServerResponse): void => {
     const id = requestIdOf(req);
     res.setHeader("x-request-id", id);
     req.on("error", () => {});
     res.on("error", () => {});
     dispatch(options, req, res, id).catch((thrown: unknown) => answerError(options, thrown, req, res, id));
-  });
+  };
+  const { tls } = options;
+  const server = tls === undefined ? createServer(serve) : createTlsServer({ ...tls, minVersion: "TLSv1.3" }, serve);
   server.on(
     "upgrade",
     (req: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(options, req, socket, head),

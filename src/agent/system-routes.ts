@@ -3,6 +3,7 @@ import { arch, availableParallelism, hostname, platform, totalmem } from "node:o
 import type { ProcessesResponse, ProcessView, SystemResponse } from "#contracts/agent/info.ts";
 import { toRfc3339 } from "#contracts/time.ts";
 import type { AgentClock } from "./clock.ts";
+import type { DiskMeter } from "./disk-meter.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { type ProcessStat, pids, readProc, statOf, ticksPerSecond, uidOf } from "./proc.ts";
 import type { Route } from "./router.ts";
@@ -16,6 +17,8 @@ export interface SystemOptions {
   readonly uid?: number;
   /** Directory on the sandbox's disk. */
   readonly disk: string;
+  /** Measures `disk` where its file system has no size of its own. */
+  readonly meter?: DiskMeter;
 }
 
 const bytesPerMb = 1024 * 1024;
@@ -30,7 +33,8 @@ function usage(total: number, used: number) {
   return { total_mb: round(total), used_mb: round(used), free_mb: round(total - used), usage_percent: round(percent) };
 }
 
-function diskUsage(path: string) {
+function diskUsage(path: string, meter: DiskMeter | undefined) {
+  if (meter !== undefined) return usage(meter.totalBytes / bytesPerMb, meter.usedBytes() / bytesPerMb);
   try {
     const { blocks, bavail, bsize } = statfsSync(path);
     const total = (blocks * bsize) / bytesPerMb;
@@ -82,7 +86,7 @@ function isUserProcess(stat: ProcessStat, uid: number | undefined): boolean {
 }
 
 /** Figures of the sandbox, not of the machine: what /proc shows of the sandbox's own processes, against the sandbox's limits. */
-export function systemRoutes({ lifecycle, clock, startedAt, uid, disk }: SystemOptions): Route[] {
+export function systemRoutes({ lifecycle, clock, startedAt, uid, disk, meter }: SystemOptions): Route[] {
   let before = { at: startedAt, ticks: 0 };
   const cores = () => lifecycle.sandbox()?.resources.vcpu ?? availableParallelism();
   const memoryMb = () => lifecycle.sandbox()?.resources.memory_mb ?? totalmem() / bytesPerMb;
@@ -103,7 +107,7 @@ export function systemRoutes({ lifecycle, clock, startedAt, uid, disk }: SystemO
     return {
       cpu: { cores: cores(), usage_percent: cpuPercent(processes, now) },
       memory: usage(memoryMb(), Math.min(resident, memoryMb())),
-      disk: diskUsage(disk),
+      disk: diskUsage(disk, meter),
       uptime_seconds: (now - startedAt) / 1000,
       hostname: hostname(),
       os: platform(),

@@ -35,13 +35,20 @@ export function capacityOf(limits: readonly CapacityLimit[], readAt: number): Ca
 
 const key = { pk: "CAPACITY", sk: "CAPACITY" };
 
-/** Written by the function that launches, which may read quotas; shown by the one that reads, which may not. */
-export async function storeCapacity(deps: TableDeps, capacity: Capacity): Promise<void> {
-  const Item = { ...capacity, ...key, schemaVersion };
-  await call(() => deps.client.send(new PutCommand({ TableName: deps.table, Item })));
-}
-
-/** undefined until it was stored for the first time. */
+/** What `keepCapacity` stored last; undefined before. For functions that may not read quotas. */
 export function storedCapacity(deps: TableDeps): Promise<Capacity | undefined> {
   return readItem(deps, key, capacitySchema);
+}
+
+/** A raised quota is seen within this. */
+const freshMs = 3_600_000;
+
+/** The stored capacity, read again from the account with `read` and stored once an hour. Run it as often as you like. */
+export async function keepCapacity(deps: TableDeps, read: () => Promise<Capacity>): Promise<Capacity> {
+  const stored = await storedCapacity(deps);
+  if (stored !== undefined && deps.clock.now() < stored.readAt + freshMs) return stored;
+  const capacity = await read();
+  const Item = { ...capacity, ...key, schemaVersion };
+  await call(() => deps.client.send(new PutCommand({ TableName: deps.table, Item })));
+  return capacity;
 }

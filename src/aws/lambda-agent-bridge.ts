@@ -1,3 +1,4 @@
+import type { AgentState } from "#contracts/agent-control.ts";
 import { type BridgeAnswer, type BridgeCall, bridgeAnswerSchema } from "#contracts/bridge.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Endpoint } from "#core/model.ts";
@@ -9,14 +10,16 @@ import { type InvokeDeps, makeInvoke, Unanswered } from "./lambda-invoke.ts";
 const callMs = 15_000;
 const slackMs = 5_000;
 
+type Answered = Extract<BridgeAnswer, { ok: true }>;
+
 /** Reaches agents through the bridge function, which has a network path to them and no AWS rights; the caller has it the other way round. */
 export function makeLambdaAgentBridge(deps: InvokeDeps & { readonly logger: Logger }): AgentPort {
   const invoke = makeInvoke(deps);
 
-  async function call(request: BridgeCall, timeoutMs: number): Promise<Extract<BridgeAnswer, { ok: true }>> {
+  async function call<T>(request: BridgeCall, timeoutMs: number, read: (answer: Answered) => T): Promise<T> {
     try {
       const answer = await invoke(request, bridgeAnswerSchema, timeoutMs);
-      if (answer.ok) return answer;
+      if (answer.ok) return read(answer);
       const { code, message, details } = answer.error;
       throw new BulkheadError(code, message, { details });
     } catch (thrown) {
@@ -25,20 +28,18 @@ export function makeLambdaAgentBridge(deps: InvokeDeps & { readonly logger: Logg
     }
   }
 
-  async function state(request: BridgeCall, timeoutMs: number) {
-    const answer = await call(request, timeoutMs);
-    if (answer.state === undefined) throw unreachable("the bridge answered without a state");
-    return answer.state;
-  }
-
   return {
-    async activate(endpoint, request) {
-      await call({ operation: "activate", endpoint: overTcp(endpoint), request }, callMs);
-    },
-    renew: async (endpoint, lease) => state({ operation: "renew", endpoint: overTcp(endpoint), lease }, callMs),
+    activate: async (endpoint, request) =>
+      call({ operation: "activate", endpoint: overTcp(endpoint), request }, callMs, () => undefined),
+    renew: async (endpoint, lease) => call({ operation: "renew", endpoint: overTcp(endpoint), lease }, callMs, stateOf),
     health: async (endpoint, timeoutMs) =>
-      state({ operation: "health", endpoint: overTcp(endpoint), timeoutMs }, timeoutMs + slackMs),
+      call({ operation: "health", endpoint: overTcp(endpoint), timeoutMs }, timeoutMs + slackMs, stateOf),
   };
+}
+
+function stateOf({ state }: Answered): AgentState {
+  if (state === undefined) throw new Unanswered("the bridge answered without a state");
+  return state;
 }
 
 function overTcp(endpoint: Endpoint): BridgeCall["endpoint"] {

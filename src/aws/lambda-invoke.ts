@@ -10,14 +10,12 @@ export interface InvokeDeps extends ClientChoice<LambdaClient> {
   readonly clock: Clock;
 }
 
-/** Asks another function and waits for what it answers. Payloads hold secrets: they are in no error and no log line. */
-export interface Invoke {
-  /**
-   * @throws BulkheadError SERVICE_UNAVAILABLE when Lambda throttles or cannot answer, INTERNAL_ERROR when we may not call
-   * @throws Unanswered when the function failed, took too long, or answered something else: what it did is unknown
-   */
-  <T>(payload: object, schema: z.ZodType<T>, timeoutMs: number): Promise<T>;
-}
+/**
+ * Asks another function and waits for what it answers. Payloads hold secrets: they are in no error and no log line.
+ * @throws BulkheadError SERVICE_UNAVAILABLE when Lambda throttles or cannot answer, INTERNAL_ERROR when we may not call
+ * @throws Unanswered when the function failed, took too long, or answered something else: what it did is unknown
+ */
+export type Invoke = <T>(payload: object, schema: z.ZodType<T>, timeoutMs: number) => Promise<T>;
 
 export class Unanswered extends Error {
   constructor(why: string, options?: ErrorOptions) {

@@ -2,7 +2,7 @@ import { BulkheadError } from "#contracts/errors.ts";
 import { type JanitorCall, janitorAnswerSchema } from "#contracts/janitor.ts";
 import { type InvokeDeps, makeInvoke, Unanswered } from "./lambda-invoke.ts";
 
-/** As long as the janitor may run, and its cold start in the sandbox VPC. */
+/** As long as the janitor works at a time (lambdas/janitor), and its cold start in the sandbox VPC. */
 const removeMs = 65_000;
 
 /**

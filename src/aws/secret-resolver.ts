@@ -59,7 +59,7 @@ export function makeSecretResolver(deps: SecretResolverDeps): Vault["resolve"] {
     const found = await find(names);
     const values = new Map<string, string>();
     for (const [name, reference] of refused.length > 0 ? [] : wanted) {
-      const read = valueOf(found.get(reference.name), reference);
+      const read = valueIn(found.get(reference.name), reference);
       if ("refused" in read) refuse(name, reference.name, read.refused);
       else values.set(name, read.value);
     }
@@ -68,7 +68,7 @@ export function makeSecretResolver(deps: SecretResolverDeps): Vault["resolve"] {
   };
 }
 
-function valueOf(found: Found | undefined, reference: SecretReference): ReturnType<typeof readValue> {
+function valueIn(found: Found | undefined, reference: SecretReference): ReturnType<typeof readValue> {
   if (found === undefined) return { refused: "no such secret" };
   return "refused" in found ? found : readValue(found.text, reference.jsonKey);
 }

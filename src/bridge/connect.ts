@@ -39,9 +39,12 @@ export function connect(endpoint: Endpoint, secure: boolean, signal: AbortSignal
     socket.once(secure ? "secureConnect" : "connect", () => {
       const fingerprint = fingerprintOf(socket);
       const wrong = secure ? objection(endpoint, fingerprint) : null;
-      if (wrong !== null) return fail(wrong);
-      signal.removeEventListener("abort", expire);
-      resolve({ socket, fingerprint });
+      if (wrong === null) {
+        signal.removeEventListener("abort", expire);
+        resolve({ socket, fingerprint });
+      } else {
+        fail(wrong);
+      }
     });
   });
 }

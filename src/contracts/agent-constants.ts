@@ -7,7 +7,7 @@
 export const controlPrefix = "/_bulkhead/";
 
 /** Exit codes by which an agent says why it ended its own instance. Any other exit is `task_failed` or `out_of_memory`. */
-export const agentExitCodes = { timeout: 80, idle: 81, lifetime: 82 } as const;
+export const agentExitCodes = { timeout: 80, idle: 81, lifetime: 82, disk_full: 83 } as const;
 
 /** Header by which the gateway asks the agent to pass a request to a port of the sandbox's own loopback. */
 export const portHeader = "x-bulkhead-port";

@@ -50,6 +50,12 @@ export const agentEnvSchema = z.object({
   BULKHEAD_USER_GID: z.coerce.number().int().optional(),
   /** Unix socket of the egress proxy; absent: no way out. */
   BULKHEAD_EGRESS_SOCKET: z.string().optional(),
+  /** `host:port` of an egress proxy that is reached over TCP; the socket wins where both are given. */
+  BULKHEAD_EGRESS_ADDRESS: z.string().optional(),
+  /** "1": listen with TLS and a certificate made at start. */
+  BULKHEAD_AGENT_TLS: z.literal("1").optional(),
+  /** What the first root may hold where the file system itself has no limit; absent: the file system's own limit holds. */
+  BULKHEAD_DISK_QUOTA_MB: z.coerce.number().int().optional(),
   /** Loopback port the agent offers the egress proxy on. */
   BULKHEAD_EGRESS_PORT: z.coerce.number().int().default(3128),
   /** JSON array of directories the file API serves, in the sandbox's own view. */

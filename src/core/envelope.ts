@@ -3,8 +3,12 @@ import { z } from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { SealContext } from "./ports.ts";
 
-/** What a sealed text is bound to; opened with another it fails. On AWS it is KMS's encryption context and stands in CloudTrail. */
-export type EnvelopeContext = Readonly<Record<"sandboxId" | "projectId" | "purpose", string>>;
+/**
+ * What a sealed text is bound to; opened with another it fails. On AWS it is KMS's encryption context: it stands in CloudTrail, and
+ * the functions' rights to the key name these keys and no others.
+ */
+export const contextKeys = ["projectId", "purpose", "sandboxId"] as const;
+export type EnvelopeContext = Readonly<Record<(typeof contextKeys)[number], string>>;
 
 /** Where the key of one sealed text comes from: 32 bytes to use once, and what is needed to have them again. */
 export interface DataKeys {

@@ -158,9 +158,12 @@ export interface Compute {
    */
   launch(request: LaunchRequest): Promise<Launched>;
   describe(instanceId: string): Promise<InstanceTruth | undefined>;
-  /** Ends the instance and everything that was made for it. Succeeds when there is nothing (left) to end. */
+  /**
+   * Ends the instance and everything that was made for it. Succeeds when there is nothing (left) to end. Where the provider lets go of
+   * things only after the instance has stopped, they are left, listed as `gone`, and taken away when this is called again.
+   */
   stop(instanceId: string): Promise<void>;
-  /** Provider truth: everything that exists, whether or not a record knows it. */
+  /** Provider truth: everything that exists, whether or not a record knows it; `gone` is what is left of an instance. */
   list(): Promise<readonly InstanceTruth[]>;
 }
 

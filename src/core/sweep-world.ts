@@ -9,15 +9,18 @@ export interface World {
   readonly instances: ReadonlyMap<string, InstanceRecord>;
   /** What exists according to the provider. */
   readonly truth: ReadonlyMap<string, InstanceTruth>;
+  /** What is left of instances that exist no more. */
+  readonly remains: readonly InstanceTruth[];
 }
 
 /** Provider first, sandboxes last: an instance has its record before it exists, and a sandbox before it says so. */
 export async function lookAround(ports: PlatformPorts): Promise<World> {
-  const existing = (await ports.compute.list()).filter((one) => one.state !== "gone");
-  const truth = new Map(existing.map((one) => [one.instanceId, one]));
+  const listed = await ports.compute.list();
+  const truth = new Map(listed.filter((one) => one.state !== "gone").map((one) => [one.instanceId, one]));
+  const remains = listed.filter((one) => one.state === "gone");
   const instances = new Map<string, InstanceRecord>();
   for await (const record of ports.instances.listAll()) instances.set(record.id, record);
   const sandboxes = new Map<string, SandboxRecord>();
   for await (const record of ports.sandboxes.listLive()) sandboxes.set(record.id, record);
-  return { sandboxes, instances, truth };
+  return { sandboxes, instances, truth, remains };
 }

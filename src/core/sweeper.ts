@@ -93,7 +93,9 @@ export function makeSweeper(deps: CoreDeps, ender: Ender, placing: Placing): Swe
         });
       await sweep(world.sandboxes.values(), "ended", (record) => sweepSandbox(record, world));
       await sweep(world.instances.values(), "reconciled", (record) => instanceSweeper.sweepRecord(record, world));
-      await sweep(world.truth.values(), "reconciled", (truth) => instanceSweeper.sweepTruth(truth, world));
+      await sweep([...world.truth.values(), ...world.remains], "reconciled", (truth) =>
+        instanceSweeper.sweepTruth(truth, world),
+      );
       const projects = new Set([...deps.recount, ...[...world.sandboxes.values()].map((record) => record.projectId)]);
       await sweep(await quotaSweeper.count(projects), "reconciled", (count) => quotaSweeper.repair(count));
       suspects.forgetUnseen();

@@ -15,7 +15,7 @@ import { hostActions } from "./probe/host-actions.ts";
 import { probeHost } from "./probe/probe.ts";
 import { makeProgress, type Progress } from "./progress.ts";
 import { startLocalPlatform } from "./start.ts";
-import { systemClock } from "./system-clock.ts";
+import { systemClock } from "#core/system-clock.ts";
 import { welcome } from "./welcome.ts";
 
 /** Composition root of the platform on one machine: `local.mjs start` and `local.mjs doctor [--json]`, run by the command line. */

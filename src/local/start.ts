@@ -31,7 +31,7 @@ import { type LiveSandboxes, trackLiveSandboxes } from "./live-sandboxes.ts";
 import type { HostFacts } from "./probe/facts.ts";
 import type { Progress } from "./progress.ts";
 import { type Doors, makeControlServer, openDoors } from "./servers.ts";
-import { systemClock as clock } from "./system-clock.ts";
+import { systemClock as clock } from "#core/system-clock.ts";
 import { makeTemplateShelf, type TemplateShelf } from "./template-shelf.ts";
 import { makeLocalVault } from "./vault.ts";
 import { type LocalTokenSigner, makeLocalTokenSigner } from "./token-signer.ts";

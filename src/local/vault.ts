@@ -20,9 +20,10 @@ export function makeLocalVault(options: { readonly keyFile: string }): Vault {
     resolve(_projectId, references) {
       if (Object.keys(references).length === 0) return Promise.resolve({});
       return Promise.reject(
-        new BulkheadError("INVALID_REQUEST", "This machine keeps no secrets. Give the values in env_vars.", {
-          details: { secrets: Object.keys(references) },
-        }),
+        new BulkheadError(
+          "INVALID_REQUEST",
+          `This machine keeps no secrets. Give the values in env_vars: ${Object.keys(references).join(", ")}.`,
+        ),
       );
     },
   };

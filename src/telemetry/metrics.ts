@@ -26,7 +26,9 @@ export const metricUnits = {
 } as const satisfies Record<string, "Count" | "Milliseconds">;
 
 export type MetricName = keyof typeof metricUnits;
-type Of<Unit extends string> = { [Name in MetricName]: (typeof metricUnits)[Name] extends Unit ? Name : never }[MetricName];
+type Of<Unit extends string> = {
+  [Name in MetricName]: (typeof metricUnits)[Name] extends Unit ? Name : never;
+}[MetricName];
 export type CountName = Of<"Count">;
 export type DurationName = Of<"Milliseconds">;
 

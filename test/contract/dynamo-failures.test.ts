@@ -2,7 +2,7 @@ import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeSocketDocumentClient } from "#aws/clients.ts";
 import { makeDynamoStores } from "#aws/stores.ts";
-import { systemClock } from "#local/system-clock.ts";
+import { systemClock } from "#core/system-clock.ts";
 import { type LogFields, noopLogger } from "#telemetry/logger.ts";
 import { aSandbox } from "#test/support/fixtures.ts";
 import { collect, openTestDatabase, type TestDatabase } from "./world.ts";

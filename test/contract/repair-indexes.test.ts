@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 import { makeSocketDocumentClient } from "#aws/clients.ts";
 import { repairIndexes } from "#aws/repair-indexes.ts";
 import { ensureTable, makeDynamoStores, type Stores } from "#aws/stores.ts";
-import { systemClock } from "#local/system-clock.ts";
+import { systemClock } from "#core/system-clock.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 import { anInstance, aSandbox, startOfTime } from "#test/support/fixtures.ts";
 import { collect } from "./world.ts";

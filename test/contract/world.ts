@@ -2,13 +2,15 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import dynalite from "dynalite";
 import { makeSocketDocumentClient } from "#aws/clients.ts";
 import { ensureTable, makeDynamoStores } from "#aws/stores.ts";
 import type { AuditLog, InstanceStore, KeyStore, SandboxStore, TemplateStore } from "#core/ports.ts";
-import { systemClock } from "#local/system-clock.ts";
+import { systemClock } from "#core/system-clock.ts";
 import { type Logger, noopLogger } from "#telemetry/logger.ts";
+import { startMoto } from "#test/support/moto/moto.ts";
 import { makeMemoryStores } from "#test/support/memory-stores.ts";
 import { makeVirtualClock, type VirtualClock } from "#test/support/virtual-clock.ts";
 
@@ -64,6 +66,33 @@ export async function openTestDatabase(): Promise<TestDatabase> {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** DynamoDB's own protocol as moto speaks it: with transactions, which dynalite has not. */
+export async function openMotoDatabase(): Promise<TestDatabase> {
+  const moto = await startMoto();
+  const client = DynamoDBDocumentClient.from(
+    new DynamoDBClient({
+      region: "eu-west-1",
+      endpoint: moto.endpoint,
+      credentials: { accessKeyId: "test", secretAccessKey: "test" },
+    }),
+    { marshallOptions: { removeUndefinedValues: true } },
+  );
+  let tables = 0;
+  return {
+    async makeWorld(logger = noopLogger) {
+      tables += 1;
+      const table = `contract-${tables}`;
+      await ensureTable(client, table, systemClock);
+      const clock = makeVirtualClock();
+      return { client, table, clock, stores: makeDynamoStores({ client, table, clock, logger, transactions: true }) };
+    },
+    async close() {
+      client.destroy();
+      await moto.stop();
     },
   };
 }

@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { BulkheadError } from "#contracts/errors.ts";
+import { cannotOpen, type DataKeys, openEnvelope, sealEnvelope } from "#core/envelope.ts";
 import type { Vault } from "#core/ports.ts";
 
 export interface FakeVault extends Vault {
@@ -6,19 +8,14 @@ export interface FakeVault extends Vault {
   readonly secrets: Map<string, string>;
 }
 
-/** Seals by writing the context beside the values: enough to tell who opens what. */
+/** Seals under keys that are kept in memory. */
 export function makeFakeVault(): FakeVault {
   const secrets = new Map<string, string>();
+  const keys = memoryKeys();
   return {
     secrets,
-    seal: async (values, context) => Buffer.from(JSON.stringify({ values, context })).toString("base64url"),
-    async open(sealed, context) {
-      const stored: unknown = JSON.parse(Buffer.from(sealed, "base64url").toString());
-      if (!isSealed(stored) || JSON.stringify(stored.context) !== JSON.stringify(context)) {
-        throw new BulkheadError("INTERNAL_ERROR", "Sealed for another sandbox.");
-      }
-      return stored.values;
-    },
+    seal: (values, context) => sealEnvelope(keys, values, context),
+    open: (sealed, context) => openEnvelope(keys, sealed, context),
     async resolve(_projectId, references) {
       const found: Record<string, string> = {};
       for (const [name, reference] of Object.entries(references)) {
@@ -31,6 +28,18 @@ export function makeFakeVault(): FakeVault {
   };
 }
 
-function isSealed(value: unknown): value is { values: Record<string, string>; context: unknown } {
-  return typeof value === "object" && value !== null && "values" in value && "context" in value;
+function memoryKeys(): DataKeys {
+  const made = new Map<string, Uint8Array>();
+  return {
+    async make() {
+      const [key, wrapped] = [randomBytes(32), randomBytes(16)];
+      made.set(wrapped.toString("hex"), Uint8Array.from(key));
+      return { key, wrapped };
+    },
+    async unwrap(wrapped) {
+      const key = made.get(Buffer.from(wrapped).toString("hex"));
+      if (key === undefined) throw cannotOpen();
+      return Uint8Array.from(key);
+    },
+  };
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
 import type { EgressDecision, EgressIdentity, EgressOptions, Resolver } from "#egress/ports.ts";
 import { type EgressListener, makeEgressProxy } from "#egress/proxy.ts";
-import { systemClock } from "#local/system-clock.ts";
+import { systemClock } from "#core/system-clock.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 
 const identity: EgressIdentity = { sandboxId: "s1", projectId: "p1", internetAccess: true };

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Gateway, makeGateway } from "#gateway/gateway.ts";
 import type { GatewayOptions, Target } from "#gateway/ports.ts";
-import { systemClock } from "#local/system-clock.ts";
+import { systemClock } from "#core/system-clock.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 import { aTarget, sandboxId, testKeys, testTokens } from "../../unit/gateway/support.ts";
 

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeAgentBridge } from "#bridge/agent-bridge.ts";
 import type { Endpoint } from "#core/model.ts";
-import { systemClock } from "#local/system-clock.ts";
+import { systemClock } from "#core/system-clock.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 
 const bridge = makeAgentBridge({ tls: "never", clock: systemClock, logger: noopLogger });

@@ -33,7 +33,10 @@ it("passes each operation on, and its answer back", async () => {
     },
   });
   expect(await answerBridgeCall(agent, { operation: "activate", endpoint, request }, noopLogger)).toEqual({ ok: true });
-  expect(await answerBridgeCall(agent, { operation: "renew", endpoint, lease }, noopLogger)).toEqual({ ok: true, state });
+  expect(await answerBridgeCall(agent, { operation: "renew", endpoint, lease }, noopLogger)).toEqual({
+    ok: true,
+    state,
+  });
   const health = { operation: "health", endpoint, timeoutMs: 5 };
   expect(await answerBridgeCall(agent, health, noopLogger)).toEqual({ ok: true, state });
   expect(seen).toEqual([

@@ -4,10 +4,10 @@ import { createServer as createPlainServer } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Server as NetServer, Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { makeAgentBridge } from "#bridge/agent-bridge.ts";
 import { inAddressRange } from "#bridge/address-range.ts";
+import { makeAgentBridge } from "#bridge/agent-bridge.ts";
 import type { Endpoint } from "#core/model.ts";
-import { systemClock } from "#local/system-clock.ts";
+import { systemClock } from "#core/system-clock.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 
 type TcpEndpoint = Extract<Endpoint, { kind: "tcp" }>;
@@ -101,7 +101,9 @@ describe("the bridge over TLS", () => {
   it("sends not a byte of a request to whoever shows another certificate", async () => {
     const imposter = await agentWith(second);
     const received: Buffer[] = [];
-    imposter.server.on("secureConnection", (socket: Socket) => socket.on("data", (chunk: Buffer) => received.push(chunk)));
+    imposter.server.on("secureConnection", (socket: Socket) =>
+      socket.on("data", (chunk: Buffer) => received.push(chunk)),
+    );
     const endpoint = { ...imposter.endpoint, fingerprint: first.fingerprint };
     for (const call of [
       () => bridge.activate(endpoint, activation),

@@ -1,0 +1,35 @@
+import type { DynamoDBStreamEvent, ScheduledEvent } from "aws-lambda";
+import { makeFargateCompute } from "#aws/compute/fargate-compute.ts";
+import { makePlatform } from "#core/platform.ts";
+import { poolEnvSchema, readEnvironment } from "../environment.ts";
+import { makeAdmission } from "../parts/admission.ts";
+import { makeCommon } from "../parts/common.ts";
+import { makePorts, makeStores } from "../parts/ports.ts";
+import { type BatchAnswer, eachChange } from "../parts/each-record.ts";
+import { platformConfig } from "../parts/platform-config.ts";
+
+const env = readEnvironment(poolEnvSchema, process.env);
+const common = makeCommon("pool", env);
+const { clock, logger, metrics } = common;
+const { stores } = makeStores(common, env);
+const compute = makeFargateCompute({ settings: env.BULKHEAD_LAUNCH, region: env.AWS_REGION, clock, logger });
+const admission = makeAdmission(common, env);
+const { launcher } = makePlatform(
+  platformConfig(env.BULKHEAD_SETTINGS, env.AWS_REGION),
+  makePorts(common, stores, { compute, admission }),
+);
+
+/** The one function that launches: what the table's stream asks for, and each minute whatever the pool lacks. */
+export async function handler(event: DynamoDBStreamEvent | ScheduledEvent): Promise<BatchAnswer> {
+  if ("Records" in event) {
+    return eachChange(event.Records, logger, async (change) => {
+      if (change.type === "wanted") await launcher.launch(change.instance.id);
+      if (change.type === "claimed") await launcher.replace(change.instance);
+    });
+  }
+  const report = await launcher.keep();
+  metrics.gauge("WarmInstances", Object.values(report.warm).reduce((sum, count) => sum + count, 0));
+  metrics.count("PoolExhausted", report.missing);
+  metrics.count("LaunchFailures", report.failures);
+  return { batchItemFailures: [] };
+}

@@ -1,0 +1,21 @@
+import type { EventBridgeEvent } from "aws-lambda";
+import { parseTaskEvent } from "#aws/compute/task-event.ts";
+import { makePlatform } from "#core/platform.ts";
+import { readEnvironment, taskEventsEnvSchema } from "../environment.ts";
+import { makeCommon } from "../parts/common.ts";
+import { makePorts, makeStores } from "../parts/ports.ts";
+import { platformConfig } from "../parts/platform-config.ts";
+import { makeTeardownPorts } from "../parts/teardown-ports.ts";
+import { actOnTask } from "./act.ts";
+
+const env = readEnvironment(taskEventsEnvSchema, process.env);
+const common = makeCommon("task-events", env);
+const { stores } = makeStores(common, env);
+const ports = makePorts(common, stores, makeTeardownPorts(common, env));
+const platform = makePlatform(platformConfig(env.BULKHEAD_SETTINGS, env.AWS_REGION), ports);
+
+/** "ECS Task State Change" of the instances' cluster. Delivered at least once and in any order. */
+export async function handler(event: EventBridgeEvent<string, unknown>): Promise<void> {
+  const task = parseTaskEvent(event.detail, env.BULKHEAD_AGENT_PORT);
+  if (task !== null) await actOnTask(platform, task);
+}

@@ -1,0 +1,75 @@
+// Makes sure that moto, the AWS emulator that the contract tests talk to, is installed: in a virtual environment of its own under
+// node_modules/.cache, so that nothing outside the repository changes. Prints the path of `moto_server`. Run it again at any time.
+import { execFile } from "node:child_process";
+import { access, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/** The behaviour that our tests and their declared gaps were written against (aws-facts §11). */
+export const motoVersion = "5.2.5";
+
+const run = promisify(execFile);
+const cache = join(dirname(fileURLToPath(import.meta.url)), "..", "node_modules", ".cache", "bulkhead");
+const installMs = 300_000;
+
+function advice(step, error) {
+  const said = String(error.stderr ?? error.message ?? error)
+    .trim()
+    .split("\n")
+    .slice(-6)
+    .join("\n");
+  const what = {
+    venv: "Python's venv module is needed: install python3 and, on Debian and Ubuntu, python3-venv (apt-get install python3-venv).",
+    pip: "pip could not install it: check the network and the PyPI mirror (PIP_INDEX_URL), then run `node scripts/ensure-moto.mjs` again.",
+  }[step];
+  return new Error(`moto ${motoVersion} is not installed. ${what}\n${said}`, { cause: error });
+}
+
+async function exists(path) {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * The server is started as `<python> -m moto.server`: scripts of a virtual environment name the directory it was made in, and ours is made
+ * beside and then moved, so that half an installation is never taken for a whole one.
+ */
+export async function ensureMoto(say = () => {}) {
+  const home = join(cache, `moto-${motoVersion}`);
+  const python = join(home, "bin", "python");
+  if (await exists(python)) return python;
+  say(`installing moto ${motoVersion} from PyPI into ${home}, once; this takes a minute or two`);
+  await mkdir(cache, { recursive: true });
+  const making = await mkdtemp(join(cache, "making-moto-"));
+  try {
+    await run("python3", ["-m", "venv", making], { timeout: installMs }).catch((error) => {
+      throw advice("venv", error);
+    });
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
+    await run(join(making, "bin", "python"), [...pip, `moto[server]==${motoVersion}`], { timeout: installMs }).catch(
+      (error) => {
+        throw advice("pip", error);
+      },
+    );
+    // Another test run may have been faster: then its installation is as good as ours.
+    await rename(making, home).catch(async (error) => {
+      if (!(await exists(python))) throw error;
+    });
+    say(`moto ${motoVersion} is installed`);
+    return python;
+  } finally {
+    await rm(making, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    console.log(await ensureMoto((line) => console.error(line)));
+  } catch (error) {
+    console.error(error.message);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,14 @@
+import { z } from "zod";
+
+/** Environment of the egress proxy's container; types the construct that runs it. */
+export const egressProxyEnvSchema = z.object({
+  AWS_REGION: z.string().min(1),
+  BULKHEAD_DEPLOYMENT: z.string().min(1),
+  BULKHEAD_TABLE: z.string().min(3),
+  /** The sandbox VPC's address range: connections from anywhere else are refused. */
+  BULKHEAD_SANDBOX_CIDR: z.string().min(9),
+  BULKHEAD_PORT: z.coerce.number().int().default(3128),
+  /** Answers `GET /health` for the load balancer and the container health check. */
+  BULKHEAD_HEALTH_PORT: z.coerce.number().int().default(8081),
+  BULKHEAD_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});

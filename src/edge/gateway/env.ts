@@ -1,0 +1,16 @@
+import { z } from "zod";
+
+/** Environment of the gateway's container; types the construct that runs it. */
+export const gatewayEnvSchema = z.object({
+  AWS_REGION: z.string().min(1),
+  BULKHEAD_DEPLOYMENT: z.string().min(1),
+  BULKHEAD_TABLE: z.string().min(3),
+  /** KMS key that signs sandbox tokens: its public half is read once at start. */
+  BULKHEAD_SIGNING_KEY: z.string().min(1),
+  /** Domain of `<port>-<id>.<domain>`; empty: sandboxes are found by path. */
+  BULKHEAD_DOMAIN: z.string().default(""),
+  /** The sandbox VPC's address range: agents are nowhere else. */
+  BULKHEAD_SANDBOX_CIDR: z.string().min(9),
+  BULKHEAD_PORT: z.coerce.number().int().default(8080),
+  BULKHEAD_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
