@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { launchSettingsSchema, teardownSettingsSchema } from "#aws/compute/settings.ts";
 
 /**
@@ -64,6 +64,8 @@ const dataKeyEnv = {
   BULKHEAD_DATA_KEY: z.string().min(1),
 };
 const teardownEnv = {
+  /** Name of the function that removes an instance's files. */
+  BULKHEAD_JANITOR: z.string().min(1),
   BULKHEAD_TEARDOWN: json(teardownSettingsSchema),
   /** Port of the agent inside every instance. */
   BULKHEAD_AGENT_PORT: z.coerce.number().int().default(7777),
@@ -74,20 +76,14 @@ export const apiReadEnvSchema = platformEnvSchema.extend(addressesEnv);
 export const apiLifecycleEnvSchema = apiReadEnvSchema.extend({
   ...bridgeEnv,
   ...dataKeyEnv,
-  ...teardownEnv,
+  BULKHEAD_TEARDOWN: teardownEnv.BULKHEAD_TEARDOWN,
   /** KMS key (ECC_NIST_P256) that signs sandbox tokens. */
   BULKHEAD_SIGNING_KEY: z.string().min(1),
   /** Names of secrets that sandboxes may be given start with this. */
   BULKHEAD_SECRET_PREFIX: z.string().min(1),
 });
 export const taskEventsEnvSchema = platformEnvSchema.extend({ ...bridgeEnv, ...dataKeyEnv, ...teardownEnv });
-export const sweeperEnvSchema = platformEnvSchema.extend({
-  ...bridgeEnv,
-  ...dataKeyEnv,
-  ...teardownEnv,
-  /** Name of the function that removes an instance's files. */
-  BULKHEAD_JANITOR: z.string().min(1),
-});
+export const sweeperEnvSchema = taskEventsEnvSchema;
 export const poolEnvSchema = platformEnvSchema.extend({ BULKHEAD_LAUNCH: json(launchSettingsSchema) });
 export const bridgeEnvSchema = baseEnvSchema.extend({
   /** The sandbox VPC's address range: the bridge connects to nothing else. */
@@ -95,7 +91,7 @@ export const bridgeEnvSchema = baseEnvSchema.extend({
 });
 export const janitorEnvSchema = baseEnvSchema.extend({
   /** Where the file system's root is mounted. */
-  BULKHEAD_MOUNT: z.string().startsWith("/mnt/"),
+  BULKHEAD_MOUNT: z.string().startsWith("/"),
 });
 export const bootstrapEnvSchema = stateEnvSchema.extend({
   BULKHEAD_SETTINGS: json(settingsSchema),

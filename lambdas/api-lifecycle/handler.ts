@@ -15,10 +15,16 @@ const { clock, logger } = common;
 const { stores, settle } = makeStores(common, env);
 const region = env.AWS_REGION;
 const ports = makePorts(common, stores, {
-  compute: { ...refusedCompute, stop: makeTaskStopper({ settings: env.BULKHEAD_TEARDOWN, region }) },
+  compute: { ...refusedCompute, stop: makeTaskStopper({ settings: env.BULKHEAD_TEARDOWN, region, clock, logger }) },
   agent: makeLambdaAgentBridge({ region, functionName: env.BULKHEAD_BRIDGE, clock, logger }),
   signer: makeKmsTokenSigner({ region, keyId: env.BULKHEAD_SIGNING_KEY, clock }),
-  vault: makeKmsVault({ region, keyId: env.BULKHEAD_DATA_KEY, secretPrefix: env.BULKHEAD_SECRET_PREFIX, clock, logger }),
+  vault: makeKmsVault({
+    region,
+    keyId: env.BULKHEAD_DATA_KEY,
+    secretPrefix: env.BULKHEAD_SECRET_PREFIX,
+    clock,
+    logger,
+  }),
   admission: makeAdmission(common, env),
 });
 

@@ -5,8 +5,8 @@ import { makeControlApp } from "#http/app.ts";
 import { domainAddresses, pathAddresses } from "#http/public-addresses.ts";
 import type { Settings } from "../environment.ts";
 import { platformConfig } from "../parts/platform-config.ts";
-import { fromResponse, type RestBindings, toRequest } from "./rest-event.ts";
 import { restPrincipal, restSourceIp } from "./principal.ts";
+import { fromResponse, type RestBindings, toRequest } from "./rest-event.ts";
 
 export interface ApiEnv {
   readonly AWS_REGION: string;
@@ -16,7 +16,11 @@ export interface ApiEnv {
 }
 
 /** The control-plane app behind a REST API, with the ports that the function has. */
-export function makeApi(env: ApiEnv, ports: PlatformPorts, settle: () => Promise<void>): (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult> {
+export function makeApi(
+  env: ApiEnv,
+  ports: PlatformPorts,
+  settle: () => Promise<void>,
+): (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult> {
   const settings = env.BULKHEAD_SETTINGS;
   const addresses =
     env.BULKHEAD_DOMAIN === "" ? pathAddresses(env.BULKHEAD_GATEWAY_URL) : domainAddresses(env.BULKHEAD_DOMAIN);

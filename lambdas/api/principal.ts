@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { keyScopes, type Principal } from "#core/model.ts";
 
 /** What our authorizer hands over; API Gateway passes texts only. */

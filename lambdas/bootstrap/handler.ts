@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { makeSecretShelf } from "#aws/secret-shelf.ts";
 import { makeAudit } from "#core/audit.ts";
 import { makeKeyService } from "#core/keys.ts";

@@ -1,7 +1,7 @@
 import { makeAgentBridge } from "#bridge/agent-bridge.ts";
-import { inAddressRange } from "#bridge/address-range.ts";
 import { answerBridgeCall } from "#bridge/answer-call.ts";
 import type { BridgeAnswer } from "#contracts/bridge.ts";
+import { inAddressRange } from "#core/address-range.ts";
 import { bridgeEnvSchema, readEnvironment } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 

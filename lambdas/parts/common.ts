@@ -2,7 +2,7 @@ import type { Clock } from "#core/ports.ts";
 import { systemClock as clock } from "#core/system-clock.ts";
 import { makeJsonLogger } from "#telemetry/json-logger.ts";
 import type { Logger } from "#telemetry/logger.ts";
-import { makeEmfMetrics, type Metrics } from "#telemetry/metrics.ts";
+import { type Metrics, makeEmfMetrics } from "#telemetry/metrics.ts";
 
 export interface CommonEnv {
   readonly AWS_REGION: string;

@@ -4,7 +4,8 @@ import type { AgentPort, Compute, TokenSigner, Vault } from "#core/ports.ts";
 /** Ports for functions that have no rights for them: the code that would use them is there, the permission is not. */
 
 function refuse(port: string): () => Promise<never> {
-  return () => Promise.reject(new BulkheadError("INTERNAL_ERROR", `This function has no ${port}. Report the request id.`));
+  return () =>
+    Promise.reject(new BulkheadError("INTERNAL_ERROR", `This function has no ${port}. Report the request id.`));
 }
 
 const noCompute = refuse("compute");

@@ -3,10 +3,11 @@ import { makeFargateCompute } from "#aws/compute/fargate-compute.ts";
 import { makePlatform } from "#core/platform.ts";
 import { poolEnvSchema, readEnvironment } from "../environment.ts";
 import { makeAdmission } from "../parts/admission.ts";
+import { makeCapacityKeeper } from "../parts/capacity.ts";
 import { makeCommon } from "../parts/common.ts";
-import { makePorts, makeStores } from "../parts/ports.ts";
 import { type BatchAnswer, eachChange } from "../parts/each-record.ts";
 import { platformConfig } from "../parts/platform-config.ts";
+import { makePorts, makeStores } from "../parts/ports.ts";
 
 const env = readEnvironment(poolEnvSchema, process.env);
 const common = makeCommon("pool", env);
@@ -14,6 +15,7 @@ const { clock, logger, metrics } = common;
 const { stores } = makeStores(common, env);
 const compute = makeFargateCompute({ settings: env.BULKHEAD_LAUNCH, region: env.AWS_REGION, clock, logger });
 const admission = makeAdmission(common, env);
+const keepCapacity = makeCapacityKeeper(common, env, stores.templates);
 const { launcher } = makePlatform(
   platformConfig(env.BULKHEAD_SETTINGS, env.AWS_REGION),
   makePorts(common, stores, { compute, admission }),
@@ -28,8 +30,12 @@ export async function handler(event: DynamoDBStreamEvent | ScheduledEvent): Prom
     });
   }
   const report = await launcher.keep();
-  metrics.gauge("WarmInstances", Object.values(report.warm).reduce((sum, count) => sum + count, 0));
+  metrics.gauge(
+    "WarmInstances",
+    Object.values(report.warm).reduce((sum, count) => sum + count, 0),
+  );
   metrics.count("PoolExhausted", report.missing);
   metrics.count("LaunchFailures", report.failures);
+  metrics.gauge("CapacityInstances", (await keepCapacity()).instances);
   return { batchItemFailures: [] };
 }

@@ -1,19 +1,17 @@
 import type { DynamoDBStreamEvent, ScheduledEvent } from "aws-lambda";
-import { makeFileRemover } from "#aws/lambda-janitor.ts";
 import { makePlatform } from "#core/platform.ts";
 import { readEnvironment, sweeperEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
-import { makePorts, makeStores } from "../parts/ports.ts";
 import { type BatchAnswer, eachChange } from "../parts/each-record.ts";
 import { platformConfig } from "../parts/platform-config.ts";
+import { makePorts, makeStores } from "../parts/ports.ts";
 import { makeTeardownPorts } from "../parts/teardown-ports.ts";
 
 const env = readEnvironment(sweeperEnvSchema, process.env);
 const common = makeCommon("sweeper", env);
 const { logger, metrics } = common;
 const { stores, settle } = makeStores(common, env);
-const removeFiles = makeFileRemover({ region: env.AWS_REGION, functionName: env.BULKHEAD_JANITOR, clock: common.clock });
-const ports = makePorts(common, stores, makeTeardownPorts(common, env, removeFiles));
+const ports = makePorts(common, stores, makeTeardownPorts(common, env));
 const platform = makePlatform(platformConfig(env.BULKHEAD_SETTINGS, env.AWS_REGION), ports);
 
 /** Each minute: deadlines, and records against what exists. From the table's stream: what TTL removed before it was ended. */

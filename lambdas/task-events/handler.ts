@@ -3,8 +3,8 @@ import { parseTaskEvent } from "#aws/compute/task-event.ts";
 import { makePlatform } from "#core/platform.ts";
 import { readEnvironment, taskEventsEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
-import { makePorts, makeStores } from "../parts/ports.ts";
 import { platformConfig } from "../parts/platform-config.ts";
+import { makePorts, makeStores } from "../parts/ports.ts";
 import { makeTeardownPorts } from "../parts/teardown-ports.ts";
 import { actOnTask } from "./act.ts";
 

@@ -20,7 +20,6 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
-
 /**
  * Events of callers that arrive while a write is under way go together in the next one: one request for up to 25.
  * A project's events stand in one partition per month.

@@ -1,5 +1,5 @@
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
-import { z } from "zod";
+import * as z from "zod";
 import { call } from "./failures.ts";
 import { schemaVersion } from "./schemas.ts";
 import { readItem, type TableDeps } from "./table-access.ts";

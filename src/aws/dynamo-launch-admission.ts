@@ -1,5 +1,5 @@
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import { z } from "zod";
+import * as z from "zod";
 import type { LaunchAdmission } from "#core/ports.ts";
 import { call, isConditionFailure, storeFailure } from "./failures.ts";
 import { readItem, type TableDeps } from "./table-access.ts";

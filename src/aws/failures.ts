@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Written } from "#core/ports.ts";
 

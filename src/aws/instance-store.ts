@@ -5,7 +5,16 @@ import { sortKeyOf } from "./cursor.ts";
 import { call, isConditionFailure, storeFailure, wasRepeated } from "./failures.ts";
 import { instanceItemSchema } from "./schemas.ts";
 import { liveShards, shardOf, soloKey } from "./table.ts";
-import { type IndexKeys, parseGood, putNew, putNext, queryAll, queryPage, readItem, type TableDeps } from "./table-access.ts";
+import {
+  type IndexKeys,
+  parseGood,
+  putNew,
+  putNext,
+  queryAll,
+  queryPage,
+  readItem,
+  type TableDeps,
+} from "./table-access.ts";
 
 /** Claimed instances with an address of their own are found by it, warm ones by their template. */
 function indexKeys(record: InstanceRecord): IndexKeys {

@@ -5,9 +5,9 @@ import { sortKeyOf } from "./cursor.ts";
 import { conditional } from "./failures.ts";
 import { claimIdempotency, releaseIdempotency } from "./idempotency.ts";
 import { makeQuota } from "./quota-store.ts";
+import { insertSandbox } from "./sandbox-insert.ts";
 import { listSandboxes } from "./sandbox-list.ts";
 import { sandboxItemSchema } from "./schemas.ts";
-import { insertSandbox } from "./sandbox-insert.ts";
 import { liveShards, shardOf, soloKey } from "./table.ts";
 import { type IndexKeys, putNext, queryAll, readItem, type TableDeps } from "./table-access.ts";
 

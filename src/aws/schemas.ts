@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { endReasons, enforcementSchema, resourcesSchema, sandboxStatuses } from "#contracts/domain.ts";
 import { instanceStates, keyScopes } from "#core/model.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * Which secrets a project may name. A secret is usable by a project when both hold:

@@ -4,7 +4,7 @@ import {
   ResourceNotFoundException,
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
-import { z } from "zod";
+import type * as z from "zod";
 
 /** One secret that holds JSON of one shape. */
 export interface SecretShelf<T> {

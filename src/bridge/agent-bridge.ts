@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { agentStateSchema, controlPrefix } from "#contracts/agent-control.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Endpoint } from "#core/model.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Environment variables the command reads; main.ts parses `process.env` with it, once. */
 export const cliEnvSchema = z.object({

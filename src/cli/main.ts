@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { connect } from "./connection.ts";
 import { cliEnvSchema } from "./environment.ts";
 import { CliError, exitCodes } from "./failure.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 export { agentExitCodes, controlPrefix, portHeader } from "./agent-constants.ts";
 

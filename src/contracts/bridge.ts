@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { activateRequestSchema, agentStateSchema, leaseSchema } from "./agent-control.ts";
 
 /** What the bridge function is asked, by Lambda Invoke. It holds env values of sandboxes: neither side logs it. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** States of a sandbox (design §5). `creating` and `deleting` are on their way somewhere and carry a deadline. */
 export const sandboxStatuses = ["creating", "running", "paused", "stopped", "deleting", "deleted", "failed"] as const;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * A sandbox id is one DNS label, lowercase alphanumeric, 10 digits of epoch seconds then 10 characters that start with

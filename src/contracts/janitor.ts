@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { instanceIdSchema } from "./ids.ts";
 
 /** What the janitor function is asked: remove the files of instances that have ended. Safe to repeat. */

@@ -1,8 +1,8 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import { makeInstanceId } from "#contracts/ids.ts";
 import type { Logger } from "#telemetry/logger.ts";
-import type { Endpoint, InstanceRecord, TemplateRecord } from "./model.ts";
 import { backstopSeconds } from "./draft.ts";
+import type { Endpoint, InstanceRecord, TemplateRecord } from "./model.ts";
 import type { AgentPort, Clock, Compute, InstanceStore } from "./ports.ts";
 
 const agentAnswerMs = 15_000;

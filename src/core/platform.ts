@@ -129,7 +129,8 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
         detail: exit.message,
       });
       // Whoever ended it elsewhere may have had the right to stop it only: what was made around it is still there.
-      if (record === undefined) return config.launching === "elsewhere" ? ports.compute.stop(exit.instanceId) : undefined;
+      if (record === undefined)
+        return config.launching === "elsewhere" ? ports.compute.stop(exit.instanceId) : undefined;
       const { sandboxId } = record;
       if (sandboxId !== null && !sandboxes.instanceDied(sandboxId, record.id)) {
         // A sandbox that went on with another instance is not concerned.

@@ -9,6 +9,8 @@ import type { World } from "./sweep-world.ts";
 /** A warm instance older than this makes room for a fresh one. */
 const warmAgeMs = 6 * 3_600_000;
 const healthMs = 2_000;
+/** What is left of an instance may be on its way out: a provider lets go of a network interface within minutes. */
+const stoppingMs = 180_000;
 
 export interface InstanceSweeper {
   /** @returns whether something was set right */
@@ -73,7 +75,9 @@ export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects, placing:
       return true;
     },
     async sweepTruth(truth, world) {
-      if (world.instances.has(truth.instanceId) || !suspects.confirmed(`truth ${truth.instanceId}`)) return false;
+      const patience = truth.state === "gone" ? stoppingMs : undefined;
+      if (world.instances.has(truth.instanceId) || !suspects.confirmed(`truth ${truth.instanceId}`, patience))
+        return false;
       if ((await ports.instances.get(truth.instanceId)) !== undefined) return false;
       logger.warn("instance without a record ended by the sweeper", { instance: truth.instanceId });
       await ports.compute.stop(truth.instanceId);

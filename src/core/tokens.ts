@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { errors, jwtVerify } from "jose";
-import { z } from "zod";
+import * as z from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { SandboxClaims, TokenVerifier } from "./ports.ts";
 

@@ -5,6 +5,7 @@ import { type Admitted, admit, type Listener, type OpenLog } from "./admit.ts";
 import { parseAuthority, parseDestination } from "./destination.ts";
 import { forwardedHeaders, passedBack } from "./forward-headers.ts";
 import type { EgressDeps, EgressIdentity } from "./ports.ts";
+import { listenTcp, type TcpEgress, type TcpOptions, type WayOut } from "./tcp.ts";
 
 export interface EgressListener {
   /** Stops listening, ends every connection of the instance and removes the socket. */
@@ -12,6 +13,8 @@ export interface EgressListener {
 }
 
 export interface EgressProxy {
+  /** Opens the way out of all instances of a network on one port: the address a connection comes from is its identity. */
+  listenTcp(options: TcpOptions): Promise<TcpEgress>;
   /**
    * Opens the way out of one instance. The socket is its identity: what comes through it comes from that instance, whatever
    * it says. `identify` is asked for each connection; undefined while the instance belongs to no sandbox.
@@ -25,10 +28,15 @@ export function makeEgressProxy(deps: EgressDeps): EgressProxy {
   return {
     listen: (socketPath, instanceId, identify) =>
       listenOn({ deps, settings, instanceId, identify, openConnections: 0 }, socketPath),
+    listenTcp: (options) =>
+      listenTcp({ clock: deps.clock, logger: deps.logger }, options, (instanceId, identity) =>
+        makeWayOut({ deps, settings, instanceId, identify: () => identity, openConnections: 0 }),
+      ),
   };
 }
 
-function listenOn(listener: Listener, socketPath: string): Promise<EgressListener> {
+/** The proxy of one instance, wherever its connections come from. */
+function makeWayOut(listener: Listener): WayOut {
   const tunnels = new Set<Duplex>();
   const server = createServer(
     {
@@ -51,6 +59,11 @@ function listenOn(listener: Listener, socketPath: string): Promise<EgressListene
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     else socket.destroy();
   });
+  return { server, tunnels };
+}
+
+function listenOn(listener: Listener, socketPath: string): Promise<EgressListener> {
+  const { server, tunnels } = makeWayOut(listener);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(socketPath, () => {

@@ -1,13 +1,7 @@
-import {
-  type Agent,
-  type ClientRequest,
-  type IncomingMessage,
-  type RequestOptions,
-  request,
-  type ServerResponse,
-} from "node:http";
+import { type Agent, type ClientRequest, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { Endpoint } from "#core/model.ts";
 import type { Clock } from "#core/ports.ts";
+import { targetOf } from "./agent-connections.ts";
 import {
   type Answering,
   type Forwarding,
@@ -33,16 +27,12 @@ export interface Exchange extends Forwarding, Answering {
 
 const safe = new Set(["GET", "HEAD", "OPTIONS"]);
 
-export function connectOptions(endpoint: Endpoint): RequestOptions {
-  return endpoint.kind === "unix" ? { socketPath: endpoint.path } : { host: endpoint.host, port: endpoint.port };
-}
-
 /** Passes one request on and, once the answer begins, streams it back. Resolves when the answer begins or cannot come. */
 export function attempt(agent: Agent, endpoint: Endpoint, exchange: Exchange, clock: Clock): Promise<Attempt> {
   const { req, res } = exchange;
   return new Promise((resolve) => {
     const upstream = request({
-      ...connectOptions(endpoint),
+      ...targetOf(endpoint),
       agent,
       method: req.method,
       path: exchange.route.path,

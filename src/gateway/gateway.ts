@@ -1,9 +1,10 @@
-import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
 import { makeRequestId } from "#contracts/ids.ts";
 import { type AccessRules, type Admission, makeAccessRules } from "./access.ts";
 import { type ActivityReporter, makeActivityReporter } from "./activity.ts";
+import { AgentConnections } from "./agent-connections.ts";
 import { type Credential, readCredential, tokenCookie, withoutQueryToken } from "./credentials.ts";
 import { type CachedDirectory, makeCachedDirectory } from "./directory-cache.ts";
 import { attempt } from "./forward.ts";
@@ -30,6 +31,8 @@ interface Workshop extends GatewayDeps {
   readonly access: AccessRules;
   readonly reporter: ActivityReporter;
   readonly agents: Agent;
+  /** Connections of WebSockets are never kept. */
+  readonly upgrades: Agent;
   readonly tunnels: Set<Tunnel>;
 }
 
@@ -70,6 +73,7 @@ function makeWorkshop(deps: GatewayDeps): Workshop {
     touchEveryMs: 15_000,
     uploadStallMs: 300_000,
     settleMs: 2000,
+    isAgentHost: () => true,
     ...deps.options,
     domain: deps.options?.domain?.toLowerCase(),
   };
@@ -83,7 +87,8 @@ function makeWorkshop(deps: GatewayDeps): Workshop {
       { sink: deps.activity, clock: deps.clock, logger: deps.logger },
       settings.touchEveryMs,
     ),
-    agents: new Agent({ keepAlive: true, maxFreeSockets: 16, scheduling: "lifo" }),
+    agents: new AgentConnections({ keepAlive: true, maxFreeSockets: 16, scheduling: "lifo" }, settings.isAgentHost),
+    upgrades: new AgentConnections({ keepAlive: false }, settings.isAgentHost),
     tunnels: new Set(),
   };
 }
@@ -102,6 +107,7 @@ async function close(shop: Workshop, server: Server, graceMs: number): Promise<v
   timer.cancel();
   shop.reporter.stop();
   shop.agents.destroy();
+  shop.upgrades.destroy();
 }
 
 /** One request's way to its sandbox, before anything is sent there. */
@@ -186,7 +192,7 @@ async function serveUpgrade(shop: Workshop, req: IncomingMessage, socket: Duplex
       admission.sandboxId,
       () => socket.closed,
       async (endpoint) => {
-        const outcome = await attemptUpgrade(endpoint, exchange, shop.clock);
+        const outcome = await attemptUpgrade(shop.upgrades, endpoint, exchange, shop.clock);
         return outcome.outcome === "failed" ? { ...outcome, repeatable: true } : outcome;
       },
     );

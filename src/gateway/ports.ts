@@ -48,6 +48,8 @@ export interface GatewayOptions {
   readonly touchEveryMs?: number;
   /** How long a sender may stall in the middle of a request body. @default 300_000 */
   readonly uploadStallMs?: number;
+  /** Whether an agent can be at this address. @default - wherever the directory says */
+  readonly isAgentHost?: (host: string) => boolean;
   /** How long to wait for the true end of a sandbox whose agent broke a connection. @default 2000 */
   readonly settleMs?: number;
 }

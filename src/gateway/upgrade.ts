@@ -1,9 +1,9 @@
-import { type IncomingMessage, request } from "node:http";
+import { type Agent, type IncomingMessage, request } from "node:http";
 import type { Duplex } from "node:stream";
 import { toBulkheadError } from "#contracts/errors.ts";
 import type { Endpoint } from "#core/model.ts";
 import type { Clock } from "#core/ports.ts";
-import { connectOptions } from "./forward.ts";
+import { targetOf } from "./agent-connections.ts";
 import { makeFrameWatch } from "./frame-watch.ts";
 import { type Answering, type Forwarding, requestHeaders, responseHeaders } from "./headers.ts";
 
@@ -31,14 +31,19 @@ export interface UpgradeExchange extends Forwarding, Answering {
 /** How long an end may take to swallow its last bytes after the other one has gone. */
 const lingerMs = 10_000;
 
-export function attemptUpgrade(endpoint: Endpoint, exchange: UpgradeExchange, clock: Clock): Promise<UpgradeOutcome> {
+export function attemptUpgrade(
+  agent: Agent,
+  endpoint: Endpoint,
+  exchange: UpgradeExchange,
+  clock: Clock,
+): Promise<UpgradeOutcome> {
   const { req, socket } = exchange;
   return new Promise((resolve) => {
     const headers = requestHeaders(req, exchange);
     headers.push("Connection", "Upgrade", "Upgrade", req.headers.upgrade ?? "websocket");
     const upstream = request({
-      ...connectOptions(endpoint),
-      agent: false,
+      ...targetOf(endpoint),
+      agent,
       method: req.method,
       path: exchange.route.path,
       headers,

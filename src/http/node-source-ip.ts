@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const bindingsSchema = z.object({ incoming: z.object({ socket: z.object({ remoteAddress: z.string() }) }) });
 

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
+import { systemClock } from "#core/system-clock.ts";
 import { makeJsonLogger } from "#telemetry/json-logger.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import { type Assets, findAssets } from "./assets.ts";
@@ -15,7 +16,6 @@ import { hostActions } from "./probe/host-actions.ts";
 import { probeHost } from "./probe/probe.ts";
 import { makeProgress, type Progress } from "./progress.ts";
 import { startLocalPlatform } from "./start.ts";
-import { systemClock } from "#core/system-clock.ts";
 import { welcome } from "./welcome.ts";
 
 /** Composition root of the platform on one machine: `local.mjs start` and `local.mjs doctor [--json]`, run by the command line. */

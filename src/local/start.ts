@@ -7,6 +7,7 @@ import { openAdmission } from "#core/admission.ts";
 import { makeEvents } from "#core/events.ts";
 import { makePlatform, type Platform } from "#core/platform.ts";
 import type { Events } from "#core/ports.ts";
+import { systemClock as clock } from "#core/system-clock.ts";
 import { cacheTemplates } from "#core/template-cache.ts";
 import { makeTokenVerifier } from "#core/tokens.ts";
 import { type FileDecisionLog, makeFileDecisionLog } from "#egress/file-log.ts";
@@ -31,10 +32,9 @@ import { type LiveSandboxes, trackLiveSandboxes } from "./live-sandboxes.ts";
 import type { HostFacts } from "./probe/facts.ts";
 import type { Progress } from "./progress.ts";
 import { type Doors, makeControlServer, openDoors } from "./servers.ts";
-import { systemClock as clock } from "#core/system-clock.ts";
 import { makeTemplateShelf, type TemplateShelf } from "./template-shelf.ts";
-import { makeLocalVault } from "./vault.ts";
 import { type LocalTokenSigner, makeLocalTokenSigner } from "./token-signer.ts";
+import { makeLocalVault } from "./vault.ts";
 
 export interface StartDeps {
   readonly config: LocalConfig;

@@ -1,57 +1,57 @@
 import {
-  AccessPointAlreadyExists,
   CreateAccessPointCommand,
   DeleteAccessPointCommand,
+  DescribeAccessPointsCommand,
   type EFSClient,
   paginateDescribeAccessPoints,
 } from "@aws-sdk/client-efs";
+import * as z from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Clock } from "#core/ports.ts";
 import { capitalTagsOf, rootOf, uidOf } from "./names.ts";
-import { callProvider, providerFailure } from "./provider-failure.ts";
+import { callProvider, unless } from "./provider-failure.ts";
 import { type TeardownSettings, tagNames } from "./settings.ts";
 
 const readyMs = 20_000;
-const pollMs = 250;
+const pollMs = 500;
 
-export interface AccessPoint {
+interface AccessPoint {
   readonly id: string;
   readonly instanceId: string;
-  readonly available: boolean;
 }
 
-/** Every access point of the deployment's instances, or of one instance. */
-export async function listAccessPoints(
-  efs: EFSClient,
-  settings: TeardownSettings,
-  instanceId?: string,
-): Promise<AccessPoint[]> {
+/** Every access point of the deployment's instances, found by tags alone. */
+export async function listAccessPoints(efs: EFSClient, settings: TeardownSettings): Promise<AccessPoint[]> {
   const found: AccessPoint[] = [];
   await callProvider(async () => {
     for await (const page of paginateDescribeAccessPoints({ client: efs }, { FileSystemId: settings.fileSystemId })) {
       for (const { AccessPointId, LifeCycleState, Tags } of page.AccessPoints ?? []) {
         const tags = new Map(Tags?.map((tag) => [tag.Key, tag.Value]));
-        const owner = tags.get(tagNames.instance);
-        if (AccessPointId === undefined || owner === undefined) continue;
+        const instanceId = tags.get(tagNames.instance);
+        if (AccessPointId === undefined || instanceId === undefined) continue;
         if (tags.get(tagNames.deployment) !== settings.deployment) continue;
         if (LifeCycleState === "deleting" || LifeCycleState === "deleted") continue;
-        if (instanceId !== undefined && owner !== instanceId) continue;
-        found.push({ id: AccessPointId, instanceId: owner, available: LifeCycleState === "available" });
+        found.push({ id: AccessPointId, instanceId });
       }
     }
   });
   return found;
 }
 
-/** The instance's own view of the file system: its own root directory, its own uid whoever asks. */
-export async function ensureAccessPoint(
+export interface Ensured {
+  readonly id: string;
+  /** By this call, not by an earlier launch of the same instance. */
+  readonly made: boolean;
+}
+
+/** The instance's own view of the file system: its own root directory, and its own uid whoever asks. */
+export async function createAccessPoint(
   efs: EFSClient,
   settings: TeardownSettings,
   instanceId: string,
-  clock: Clock,
-): Promise<string> {
+): Promise<Ensured> {
   const uid = uidOf(instanceId);
-  const id = await create(efs, {
+  const input = {
     ClientToken: instanceId,
     FileSystemId: settings.fileSystemId,
     PosixUser: { Uid: uid, Gid: uid },
@@ -60,29 +60,34 @@ export async function ensureAccessPoint(
       CreationInfo: { OwnerUid: uid, OwnerGid: uid, Permissions: "0700" },
     },
     Tags: capitalTagsOf(settings.deployment, instanceId),
-  });
-  const giveUpAt = clock.now() + readyMs;
-  while (!(await listAccessPoints(efs, settings, instanceId)).some((point) => point.id === id && point.available)) {
-    if (clock.now() >= giveUpAt) throw new BulkheadError("SERVICE_UNAVAILABLE", "The file system is slow. Try again.");
-    await clock.sleep(pollMs);
-  }
-  return id;
-}
-
-async function create(efs: EFSClient, input: CreateAccessPointCommand["input"]): Promise<string> {
+  };
   try {
     const { AccessPointId } = await efs.send(new CreateAccessPointCommand(input));
-    if (AccessPointId !== undefined) return AccessPointId;
+    if (AccessPointId !== undefined) return { id: AccessPointId, made: true };
   } catch (thrown) {
-    // The same client token: an earlier attempt made it.
-    if (thrown instanceof AccessPointAlreadyExists && thrown.AccessPointId !== undefined) return thrown.AccessPointId;
-    throw providerFailure(thrown);
+    const existing = existsSchema.safeParse(thrown).data;
+    if (existing === undefined) throw thrown;
+    return { id: existing.AccessPointId, made: false };
   }
-  throw new BulkheadError("INTERNAL_ERROR", "The file system named no access point.");
+  throw new BulkheadError("INTERNAL_ERROR", "The file system named no access point. Report the request id.");
 }
 
-export async function deleteAccessPoints(efs: EFSClient, settings: TeardownSettings, instanceId: string): Promise<void> {
-  for (const { id } of await listAccessPoints(efs, settings, instanceId)) {
-    await callProvider(() => efs.send(new DeleteAccessPointCommand({ AccessPointId: id })), "AccessPointNotFound");
+const existsSchema = z.object({ name: z.literal("AccessPointAlreadyExists"), AccessPointId: z.string() });
+
+/** A task that mounts it before would fail to start. */
+export async function awaitAccessPoint(efs: EFSClient, id: string, clock: Clock): Promise<void> {
+  const giveUpAt = clock.now() + readyMs;
+  for (;;) {
+    const { AccessPoints } = await efs.send(new DescribeAccessPointsCommand({ AccessPointId: id }));
+    if (AccessPoints?.[0]?.LifeCycleState === "available") return;
+    if (clock.now() >= giveUpAt) {
+      throw new BulkheadError("SERVICE_UNAVAILABLE", "The file system is slow. Try again in a moment.");
+    }
+    await clock.sleep(pollMs);
   }
+}
+
+export function deleteAccessPoint(efs: EFSClient, AccessPointId: string): Promise<void> {
+  const command = new DeleteAccessPointCommand({ AccessPointId });
+  return callProvider(() => unless(["AccessPointNotFound"], () => efs.send(command)));
 }

@@ -1,35 +1,50 @@
-import { BulkheadError } from "#contracts/errors.ts";
 import type { Resources } from "#contracts/domain.ts";
+import { BulkheadError } from "#contracts/errors.ts";
 
-const range = (first: number, last: number, step: number) =>
-  Array.from({ length: (last - first) / step + 1 }, (_, index) => first + index * step);
+interface MemoryRange {
+  readonly vcpu: number;
+  /** GiB: from `first` to `last` in steps of `step`. */
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+}
 
-/** Memory in GiB that Fargate has for each vCPU (CDK `FargateTaskDefinition`). */
-const memoryGiB: Readonly<Record<number, readonly number[]>> = {
-  1: range(2, 8, 1),
-  2: range(4, 16, 1),
-  4: range(8, 30, 1),
-  8: range(16, 60, 4),
-  16: range(32, 120, 8),
-};
+/** What Fargate offers from one vCPU on (aws-facts §1.2). */
+const sizes: readonly MemoryRange[] = [
+  { vcpu: 1, first: 2, last: 8, step: 1 },
+  { vcpu: 2, first: 4, last: 16, step: 1 },
+  { vcpu: 4, first: 8, last: 30, step: 1 },
+  { vcpu: 8, first: 16, last: 60, step: 4 },
+  { vcpu: 16, first: 32, last: 120, step: 8 },
+];
+
+/** GiB of scratch disk: free, and what can be asked for instead. */
+const freeDisk = 20;
+const largestDisk = 200;
 
 export interface FargateSize {
   /** CPU units, 1024 per vCPU. */
   readonly cpu: string;
   /** MiB. */
   readonly memory: string;
+  /** Absent: the disk that comes with every task is enough. */
+  readonly ephemeralStorage?: { readonly sizeInGiB: number };
 }
 
-/** The smallest task that has at least these resources. @throws BulkheadError HOST_UNSUITABLE when there is none so large */
-export function fargateSize(resources: Resources): FargateSize {
-  for (const [vcpu, sizes] of Object.entries(memoryGiB)) {
-    const memory = sizes.find((gib) => gib * 1024 >= resources.memory_mb);
-    if (Number(vcpu) >= resources.vcpu && memory !== undefined) {
-      return { cpu: String(Number(vcpu) * 1024), memory: String(memory * 1024) };
-    }
+/** The smallest task that has at least these resources. @throws BulkheadError HOST_UNSUITABLE when none is so large */
+export function fargateSize({ vcpu, memory_mb, disk_mb }: Resources): FargateSize {
+  const size = sizes.find((one) => one.vcpu >= vcpu && one.last * 1024 >= memory_mb);
+  const disk = Math.ceil(disk_mb / 1024);
+  if (size === undefined || disk > largestDisk) {
+    throw new BulkheadError(
+      "HOST_UNSUITABLE",
+      `Fargate has no task with ${vcpu} vCPU, ${memory_mb} MB of memory and ${disk_mb} MB of disk. The largest has 16 vCPU, 120 GiB and 200 GiB.`,
+    );
   }
-  throw new BulkheadError(
-    "HOST_UNSUITABLE",
-    `Fargate has no task with ${resources.vcpu} vCPU and ${resources.memory_mb} MB. The largest has 16 vCPU and 120 GB.`,
-  );
+  const steps = Math.max(0, Math.ceil((memory_mb / 1024 - size.first) / size.step));
+  return {
+    cpu: String(size.vcpu * 1024),
+    memory: String((size.first + steps * size.step) * 1024),
+    ...(disk > freeDisk && { ephemeralStorage: { sizeInGiB: disk } }),
+  };
 }

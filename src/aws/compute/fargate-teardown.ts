@@ -1,69 +1,88 @@
-import type { Compute, InstanceTruth } from "#core/ports.ts";
+import type { Clock, Compute, InstanceTruth } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
-import { deleteAccessPoints, listAccessPoints } from "./access-point.ts";
-import { type ComputeClients, makeComputeClients } from "./clients.ts";
+import { deleteAccessPoint, listAccessPoints } from "./access-point.ts";
+import { type ComputeClients, computeClients } from "./clients.ts";
 import { deleteGroups, listGroups } from "./security-group.ts";
 import type { TeardownSettings } from "./settings.ts";
 import { describeTasks, listTasks, stopTask, truthOf } from "./task.ts";
-import { deleteTaskDefinitions, listDefinedInstances } from "./task-definition.ts";
+import { deleteTaskDefinitions, listDefinedInstances } from "./task-definitions.ts";
+
+export const agentPortByDefault = 7777;
 
 export interface TeardownDeps {
   readonly settings: TeardownSettings;
   readonly region: string;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** @default - clients for `region`, with the caller's own credentials */
   readonly clients?: ComputeClients;
   /** @default 7777 */
   readonly agentPort?: number;
-  /** Removes the instance's files: deleting an access point leaves them. @default - they stay for whoever can remove them */
+  /**
+   * Removes the files of an instance. @default - they stay, and with them the access point, by which whoever can remove them finds them:
+   * deleting it would not delete them
+   */
   readonly removeFiles?: (instanceId: string) => Promise<void>;
+  /** How long `stop` waits for the task's network interface to let go of the security group. @default 20 s */
+  readonly retryForMs?: number;
 }
 
-/**
- * The Compute port without launching: for functions that end instances. `stop` asks a running task to stop and leaves the rest, which
- * its network interface holds on to; it takes the rest away once no task runs. Until then `list` shows it as `gone`.
- */
-export function makeFargateTeardown(deps: TeardownDeps): Pick<Compute, "describe" | "stop" | "list"> {
-  const { settings, logger, agentPort = 7777 } = deps;
-  const { ecs, ec2, efs } = deps.clients ?? makeComputeClients(deps.region);
+export type Teardown = Pick<Compute, "describe" | "stop" | "list">;
 
-  async function tasksOf(arns: readonly string[]): Promise<InstanceTruth[]> {
+/**
+ * The Compute port without launching: for functions that end instances. `stop` asks a running task to stop and leaves what was made around
+ * it, which its network interface holds on to; called again once the task has stopped, e.g. when ECS tells so, it takes that away. It throws
+ * SERVICE_UNAVAILABLE while the interface still holds on. Until then `list` shows the instance as `gone`.
+ */
+export function makeFargateTeardown(deps: TeardownDeps): Teardown {
+  const { settings, clock, logger, removeFiles } = deps;
+  const { agentPort = agentPortByDefault, retryForMs = 20_000 } = deps;
+  const { ecs, ec2, efs } = deps.clients ?? computeClients(deps.region);
+
+  async function truthsOf(arns: readonly string[]): Promise<InstanceTruth[]> {
     const tasks = await describeTasks(ecs, settings, arns);
     return tasks.map((task) => truthOf(task, settings, agentPort)).filter((truth) => truth !== undefined);
   }
 
-  /** Files before the access point: it says whose they are. The group last: it goes only after the network interface. */
-  async function removeRest(instanceId: string): Promise<void> {
-    await deleteTaskDefinitions(ecs, settings, instanceId);
-    if (deps.removeFiles !== undefined) {
-      await deps.removeFiles(instanceId);
-      await deleteAccessPoints(efs, settings, instanceId);
-    }
-    await deleteGroups(ec2, settings, instanceId);
+  async function removeWorkspace(instanceId: string): Promise<void> {
+    if (removeFiles === undefined) return;
+    const own = (await listAccessPoints(efs, settings)).filter((point) => point.instanceId === instanceId);
+    // Without one there never were files, or they are removed.
+    if (own.length > 0) await removeFiles(instanceId);
+    for (const { id } of own) await deleteAccessPoint(efs, id);
+  }
+
+  async function runningOf(instanceId: string): Promise<InstanceTruth[]> {
+    const truths = await truthsOf(await listTasks(ecs, settings, instanceId));
+    return truths.filter((truth) => truth.state !== "gone");
   }
 
   return {
-    async describe(instanceId) {
-      const running = await tasksOf(await listTasks(ecs, settings, "RUNNING", instanceId));
-      return running[0] ?? (await tasksOf(await listTasks(ecs, settings, "STOPPED", instanceId)))[0];
-    },
+    describe: async (instanceId) => (await runningOf(instanceId))[0],
     async stop(instanceId) {
-      const running = await listTasks(ecs, settings, "RUNNING", instanceId);
-      for (const task of running) await stopTask(ecs, settings, task);
-      if (running.length > 0) logger.info("task asked to stop", { instance: instanceId });
-      else await removeRest(instanceId);
+      const running = await runningOf(instanceId);
+      for (const { providerId } of running) await stopTask(ecs, settings, providerId);
+      if (running.length > 0) {
+        logger.info("task asked to stop", { instance: instanceId });
+        return;
+      }
+      await deleteTaskDefinitions(ecs, settings, instanceId);
+      // The group goes only when the network interface is gone, and the task with it: then nobody writes files any more.
+      await deleteGroups(ec2, settings, instanceId, { clock, retryForMs });
+      await removeWorkspace(instanceId);
     },
     async list() {
-      const truths = new Map<string, InstanceTruth>();
-      const remains = [
-        ...(await listDefinedInstances(ecs, settings)),
-        ...(await listGroups(ec2, settings)).map((group) => group.instanceId),
-        ...(await listAccessPoints(efs, settings)).map((point) => point.instanceId),
-      ];
-      for (const instanceId of remains) {
-        truths.set(instanceId, { instanceId, providerId: "remains", state: "gone", endpoint: null });
-      }
-      for (const truth of await tasksOf(await listTasks(ecs, settings, "RUNNING"))) truths.set(truth.instanceId, truth);
+      const [groups, points, defined] = await Promise.all([
+        listGroups(ec2, settings),
+        listAccessPoints(efs, settings),
+        listDefinedInstances(ecs, settings),
+      ]);
+      const ids = [...groups, ...points].map((one) => one.instanceId).concat(defined);
+      const truths = new Map<string, InstanceTruth>(
+        ids.map((instanceId) => [instanceId, { instanceId, providerId: "", state: "gone", endpoint: null }]),
+      );
+      // Last, so that an instance that is being launched does not look like what is left of one.
+      for (const truth of await truthsOf(await listTasks(ecs, settings))) truths.set(truth.instanceId, truth);
       return [...truths.values()];
     },
   };

@@ -1,14 +1,21 @@
 import { createHash } from "node:crypto";
+import { instanceIdSchema } from "#contracts/ids.ts";
 import { tagNames } from "./settings.ts";
 
-/** Tags of everything that is made for one instance, in the spelling of ECS; EC2 and EFS write `Key` and `Value`. */
-export function tagsOf(deployment: string, instanceId: string): readonly { readonly key: string; readonly value: string }[] {
+interface Tag {
+  key: string;
+  value: string;
+}
+
+/** Tags of everything that is made for one instance, in the spelling of ECS. */
+export function tagsOf(deployment: string, instanceId: string): Tag[] {
   return [
     { key: tagNames.deployment, value: deployment },
     { key: tagNames.instance, value: instanceId },
   ];
 }
 
+/** The same as EC2 and EFS write them. */
 export function capitalTagsOf(deployment: string, instanceId: string): { Key: string; Value: string }[] {
   return tagsOf(deployment, instanceId).map(({ key, value }) => ({ Key: key, Value: value }));
 }
@@ -18,16 +25,19 @@ export function nameOf(deployment: string, instanceId: string): string {
   return `${deployment}-${instanceId}`;
 }
 
-/** The instance behind such a name, undefined for a name of something else. */
+/** The instance behind such a name; undefined for a name of something else. */
 export function instanceOfName(deployment: string, name: string): string | undefined {
-  const id = name.startsWith(`${deployment}-`) ? name.slice(deployment.length + 1) : "";
-  return /^i[a-z0-9]{16}$/.test(id) ? id : undefined;
+  if (!name.startsWith(`${deployment}-`)) return undefined;
+  return instanceIdSchema.safeParse(name.slice(deployment.length + 1)).data;
 }
 
 const firstUid = 20_000;
 const uids = 40_000;
 
-/** The uid that owns an instance's files and runs its user code: follows from its id, so that a repeated launch finds the same. */
+/**
+ * The uid that owns an instance's files and runs its user code. It follows from the instance's id, which is random, so that a repeated
+ * launch asks for the same; two instances that happen to share one share nothing else: each has its own root directory.
+ */
 export function uidOf(instanceId: string): number {
   return firstUid + (createHash("sha256").update(instanceId).digest().readUInt32BE(0) % uids);
 }

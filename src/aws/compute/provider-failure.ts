@@ -1,46 +1,59 @@
-import { z } from "zod";
+import * as z from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
-import { serviceFailure } from "../service-failure.ts";
-
-/** Refusals that mean "not now, or not more of them" rather than "never". */
-const quotaErrors = new Set([
-  "AccessPointLimitExceeded",
-  "SecurityGroupLimitExceeded",
-  "RulesPerSecurityGroupLimitExceeded",
-  "ServiceQuotaExceededException",
-  "LimitExceededException",
-  "ThrottlingException",
-  "Throttling",
-  "RequestLimitExceeded",
-]);
+import { callService } from "../service-failure.ts";
 
 const named = z.object({ name: z.string(), message: z.string().default("") });
+
+/** Too many requests for now. */
+const throttles = new Set([
+  "EC2ThrottledException",
+  "RequestLimitExceeded",
+  "Throttling",
+  "ThrottlingException",
+  "TooManyRequestsException",
+]);
+/** Too many things: room comes when others end, or with a higher quota. */
+const quotas = new Set([
+  "AccessPointLimitExceeded",
+  "LimitExceededException",
+  "SecurityGroupLimitExceeded",
+  "ServiceQuotaExceededException",
+]);
+/** How ECS says the same in words, under more general names. */
+const noRoom = /limit on the number of|capacity is unavailable|insufficient capacity/i;
 
 export function hasName(thrown: unknown, ...names: readonly string[]): boolean {
   const parsed = named.safeParse(thrown);
   return parsed.success && names.includes(parsed.data.name);
 }
 
-/** What a failed call to ECS, EC2 or EFS means. A quota or a rate that was reached is CAPACITY_EXHAUSTED: it passes. */
-export function providerFailure(thrown: unknown): BulkheadError {
+/** @returns CAPACITY_EXHAUSTED for a rate or a quota that was reached; anything else as it was */
+export function asNoRoom(thrown: unknown): unknown {
+  if (thrown instanceof BulkheadError) return thrown;
   const { name, message } = named.safeParse(thrown).data ?? { name: "", message: "" };
-  if (quotaErrors.has(name) || /limit on the number of|capacity is unavailable/i.test(message)) return full(thrown);
-  return serviceFailure("The container service", thrown);
+  // First: ECS reports a quota of vCPUs as throttling.
+  if (quotas.has(name) || noRoom.test(message)) return full(thrown, 30);
+  return throttles.has(name) ? full(thrown, 5) : thrown;
 }
 
-export function full(cause: unknown): BulkheadError {
-  return new BulkheadError("CAPACITY_EXHAUSTED", "The account has no room for another instance now. Try again in a moment.", {
-    cause,
-    details: { retry_after_seconds: 10 },
-  });
+export function full(cause: unknown, retryAfterSeconds: number): BulkheadError {
+  return new BulkheadError(
+    "CAPACITY_EXHAUSTED",
+    "The account has no room for another instance now. Try again in a moment.",
+    { cause, details: { retry_after_seconds: retryAfterSeconds } },
+  );
 }
 
-/** Runs a call: what fails becomes a typed error, except errors of these names, which are answered with undefined. */
-export async function callProvider<T>(run: () => Promise<T>, ...expected: readonly string[]): Promise<T | undefined> {
+/** Runs a call to ECS, EC2 or EFS: what fails becomes a typed error. */
+export function callProvider<T>(run: () => Promise<T>): Promise<T> {
+  return callService("The container service", run);
+}
+
+/** Runs a call; errors of these names are what was wanted. */
+export async function unless(names: readonly string[], run: () => Promise<unknown>): Promise<void> {
   try {
-    return await run();
+    await run();
   } catch (thrown) {
-    if (hasName(thrown, ...expected)) return undefined;
-    throw providerFailure(thrown);
+    if (!hasName(thrown, ...names)) throw thrown;
   }
 }

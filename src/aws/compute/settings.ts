@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What one Fargate instance is made of; filled in by the deployment, read by the function that launches and the ones that take down. */
 

@@ -1,20 +1,21 @@
-import { ECSClient } from "@aws-sdk/client-ecs";
-import type { TeardownSettings } from "./settings.ts";
-import { listTasks, stopTask } from "./task.ts";
+import { type ComputeClients, ecsClient } from "./clients.ts";
+import type { TeardownDeps } from "./fargate-teardown.ts";
+import { stopTasks } from "./task.ts";
+
+export interface TaskStopperDeps extends Pick<TeardownDeps, "settings" | "region" | "clock" | "logger"> {
+  /** @default - a client for `region`, with the caller's own credentials */
+  readonly clients?: Pick<ComputeClients, "ecs">;
+}
 
 /**
- * Asks an instance's task to stop, and nothing else: for functions that may not take down what was made around it. That goes when the
- * provider tells that the task has stopped.
+ * Asks an instance's task to stop, and nothing else: for functions that may not take down what was made around it. That goes when ECS
+ * tells that the task has stopped, or with the sweeper.
  */
-export function makeTaskStopper(deps: {
-  readonly settings: TeardownSettings;
-  readonly region: string;
-  /** @default - a client for `region`, with the caller's own credentials */
-  readonly client?: ECSClient;
-}): (instanceId: string) => Promise<void> {
-  const { settings } = deps;
-  const ecs = deps.client ?? new ECSClient({ region: deps.region, retryMode: "adaptive", maxAttempts: 4 });
+export function makeTaskStopper(deps: TaskStopperDeps): (instanceId: string) => Promise<void> {
+  const { settings, logger } = deps;
+  const ecs = deps.clients?.ecs ?? ecsClient(deps.region);
   return async (instanceId) => {
-    for (const task of await listTasks(ecs, settings, "RUNNING", instanceId)) await stopTask(ecs, settings, task);
+    const stopped = await stopTasks(ecs, settings, instanceId);
+    logger.info("tasks asked to stop", { instance: instanceId, tasks: stopped });
   };
 }

@@ -1,20 +1,22 @@
 import {
-  ConflictException,
   DescribeTasksCommand,
   type ECSClient,
   paginateListTasks,
   RunTaskCommand,
-  type RunTaskCommandOutput,
   StopTaskCommand,
   type Task,
 } from "@aws-sdk/client-ecs";
+import * as z from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { InstanceTruth } from "#core/ports.ts";
 import { tagsOf } from "./names.ts";
-import { callProvider, full, providerFailure } from "./provider-failure.ts";
+import { callProvider, full, unless } from "./provider-failure.ts";
 import { type LaunchSettings, type TeardownSettings, tagNames } from "./settings.ts";
 
+/** DescribeTasks takes no more. */
 const describedAtOnce = 100;
+
+type Where = Pick<TeardownSettings, "cluster">;
 
 export interface TaskParts {
   readonly taskDefinition: string;
@@ -28,91 +30,93 @@ export async function runTask(
   instanceId: string,
   { taskDefinition, securityGroup }: TaskParts,
 ): Promise<string> {
+  const command = new RunTaskCommand({
+    cluster: settings.cluster,
+    taskDefinition,
+    launchType: "FARGATE",
+    platformVersion: "1.4.0",
+    count: 1,
+    clientToken: instanceId,
+    startedBy: instanceId,
+    group: settings.deployment,
+    enableExecuteCommand: false,
+    tags: tagsOf(settings.deployment, instanceId),
+    networkConfiguration: {
+      awsvpcConfiguration: {
+        subnets: [...settings.subnetIds],
+        securityGroups: [securityGroup],
+        assignPublicIp: "DISABLED",
+      },
+    },
+  });
   try {
-    return started(
-      await ecs.send(
-        new RunTaskCommand({
-          cluster: settings.cluster,
-          taskDefinition,
-          launchType: "FARGATE",
-          platformVersion: "1.4.0",
-          count: 1,
-          clientToken: instanceId,
-          startedBy: instanceId,
-          group: settings.deployment,
-          enableExecuteCommand: false,
-          tags: [...tagsOf(settings.deployment, instanceId)],
-          networkConfiguration: {
-            awsvpcConfiguration: {
-              subnets: [...settings.subnetIds],
-              securityGroups: [securityGroup],
-              assignPublicIp: "DISABLED",
-            },
-          },
-        }),
-      ),
-    );
+    const { tasks, failures } = await ecs.send(command);
+    // A 200 may carry nothing but failures.
+    return tasks?.[0] === undefined ? refused(failures?.[0]) : alive(tasks[0]);
   } catch (thrown) {
-    // The same client token with other parameters: an earlier attempt's task runs already.
-    const existing = thrown instanceof ConflictException ? thrown.resourceIds?.[0] : undefined;
-    if (existing !== undefined) return existing;
-    throw providerFailure(thrown);
+    // The same client token with other parameters: an earlier attempt's task is there already.
+    const arn = conflictSchema.safeParse(thrown).data?.resourceIds[0];
+    if (arn === undefined) throw thrown;
+    const [existing] = await describeTasks(ecs, settings, [arn]);
+    return existing === undefined ? arn : alive(existing);
   }
 }
 
-/** A 200 may carry nothing but failures. */
-function started({ tasks, failures }: RunTaskCommandOutput): string {
-  const arn = tasks?.[0]?.taskArn;
-  if (arn !== undefined) return arn;
-  const reason = failures?.[0]?.reason ?? "no reason given";
-  const cause = new Error(`RunTask: ${reason} ${failures?.[0]?.detail ?? ""}`.trim());
-  if (/^RESOURCE|capacity/i.test(reason)) throw full(cause);
+const conflictSchema = z.object({ name: z.literal("ConflictException"), resourceIds: z.array(z.string()) });
+
+function alive({ taskArn, desiredStatus }: Task): string {
+  if (taskArn === undefined || desiredStatus === "STOPPED") {
+    throw new BulkheadError(
+      "CONFLICT",
+      "This instance ended already and cannot be started again. Ask for another one.",
+    );
+  }
+  return taskArn;
+}
+
+function refused(failure: { readonly reason?: string | undefined; readonly detail?: string | undefined } = {}): never {
+  const { reason = "no reason given", detail = "" } = failure;
+  const cause = new Error(`RunTask: ${reason} ${detail}`.trim());
+  if (/^RESOURCE|capacity|limit/i.test(reason)) throw full(cause, 30);
   throw new BulkheadError("INTERNAL_ERROR", "The container service started no task. Report the request id.", { cause });
 }
 
-export type Desired = "RUNNING" | "STOPPED";
-
-/** ARNs of tasks, of the whole cluster or of one instance. Stopped ones are listed for about an hour. */
-export async function listTasks(
-  ecs: ECSClient,
-  settings: Pick<TeardownSettings, "cluster">,
-  desiredStatus: Desired,
-  startedBy?: string,
-): Promise<string[]> {
+/** ARNs of tasks that are meant to run, of the whole cluster or of one instance. */
+export async function listTasks(ecs: ECSClient, { cluster }: Where, startedBy?: string): Promise<string[]> {
   const arns: string[] = [];
-  const query = { cluster: settings.cluster, desiredStatus, ...(startedBy !== undefined && { startedBy }) };
+  // RUNNING is the default, and `startedBy` must be the only filter.
+  const query = { cluster, ...(startedBy !== undefined && { startedBy }) };
   await callProvider(async () => {
     for await (const page of paginateListTasks({ client: ecs }, query)) arns.push(...(page.taskArns ?? []));
   });
   return arns;
 }
 
-export async function describeTasks(
-  ecs: ECSClient,
-  settings: Pick<TeardownSettings, "cluster">,
-  arns: readonly string[],
-): Promise<Task[]> {
+export async function describeTasks(ecs: ECSClient, { cluster }: Where, arns: readonly string[]): Promise<Task[]> {
   const found: Task[] = [];
   for (let first = 0; first < arns.length; first += describedAtOnce) {
     const tasks = arns.slice(first, first + describedAtOnce);
-    const command = new DescribeTasksCommand({ cluster: settings.cluster, tasks, include: ["TAGS"] });
+    const command = new DescribeTasksCommand({ cluster, tasks, include: ["TAGS"] });
     const answer = await callProvider(() => ecs.send(command));
-    found.push(...(answer?.tasks ?? []));
+    found.push(...(answer.tasks ?? []));
   }
   return found;
 }
 
-export async function stopTask(
-  ecs: ECSClient,
-  settings: Pick<TeardownSettings, "cluster">,
-  task: string,
-): Promise<void> {
-  const command = new StopTaskCommand({ cluster: settings.cluster, task, reason: "ended by Bulkhead" });
-  // What is not there is stopped.
-  await callProvider(() => ecs.send(command), "InvalidParameterException");
+export async function stopTask(ecs: ECSClient, { cluster }: Where, task: string): Promise<void> {
+  const command = new StopTaskCommand({ cluster, task, reason: "ended by Bulkhead" });
+  // What is not there has stopped.
+  await callProvider(() => unless(["InvalidParameterException"], () => ecs.send(command)));
 }
 
-/** What ECS says of a task in the core's words; undefined for a task that is not of this deployment. */
+/** Asks every task of an instance to stop. @returns how many */
+export async function stopTasks(ecs: ECSClient, where: Where, instanceId: string): Promise<number> {
+  const tasks = await listTasks(ecs, where, instanceId);
+  for (const task of tasks) await stopTask(ecs, where, task);
+  return tasks.length;
+}
+
+/** What ECS says of a task, in the core's words; undefined for a task that is not of this deployment. */
 export function truthOf(task: Task, settings: TeardownSettings, agentPort: number): InstanceTruth | undefined {
   const tags = new Map(task.tags?.map((tag) => [tag.key, tag.value]));
   const instanceId = tags.get(tagNames.instance);
@@ -132,7 +136,7 @@ interface Attachment {
   readonly details?: readonly { readonly name?: string | undefined; readonly value?: string | undefined }[] | undefined;
 }
 
-/** By name: the order of details and attachments is not promised. */
+/** By name: the order of attachments and of their details is not promised. */
 export function privateAddress(attachments: readonly Attachment[]): string | null {
   for (const { details } of attachments) {
     const value = details?.find((detail) => detail.name === "privateIPv4Address")?.value;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Bytes of all names and values of one environment together. */
 export const maxEnvBytes = 256 * 1024;

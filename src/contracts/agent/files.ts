@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A path as sent; whether it lies inside the allowed roots is decided where it is opened. */
 export const filePathSchema = z

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { maxSeconds, requestIdSchema, timestampSchema } from "./shared.ts";
 
 const day = 86_400;

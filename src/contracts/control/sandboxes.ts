@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { envVarsSchema } from "../agent/env.ts";
 import { endReasons, enforcementSchema, resourcesSchema } from "../domain.ts";
 import { maxSeconds, requestIdSchema, timestampSchema } from "./shared.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { requestIdSchema, timestampSchema } from "./shared.ts";
 
 /** Whole numbers; the disk in GiB, rounded up. */

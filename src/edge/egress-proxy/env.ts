@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Environment of the egress proxy's container; types the construct that runs it. */
 export const egressProxyEnvSchema = z.object({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Environment of the gateway's container; types the construct that runs it. */
 export const gatewayEnvSchema = z.object({

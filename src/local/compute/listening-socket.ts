@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { renameSync } from "node:fs";
 import { createServer } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Node has no public way to the descriptor of a listening server; its handle carries it. */
 const withDescriptor = z.object({ _handle: z.object({ fd: z.number().int().nonnegative() }) });

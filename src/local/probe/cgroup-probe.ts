@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { type Cgroups, makeCgroups } from "../compute/cgroups.ts";
 import { type CgroupCandidate, cgroupCandidates } from "./cgroup-candidates.ts";
 import { type CgroupFacts, type Controller, controllers } from "./facts.ts";

@@ -28,10 +28,44 @@ export const runTaskSchema = z.strictObject({
 
 /** Fargate takes no other; `add` may only name SYS_PTRACE, which nobody needs here. */
 const capability = z.enum([
-  "ALL", "AUDIT_CONTROL", "AUDIT_WRITE", "BLOCK_SUSPEND", "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "IPC_LOCK",
-  "IPC_OWNER", "KILL", "LEASE", "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE",
-  "NET_BROADCAST", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN", "SYS_BOOT", "SYS_CHROOT", "SYS_MODULE",
-  "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "SYSLOG", "WAKE_ALARM",
+  "ALL",
+  "AUDIT_CONTROL",
+  "AUDIT_WRITE",
+  "BLOCK_SUSPEND",
+  "CHOWN",
+  "DAC_OVERRIDE",
+  "DAC_READ_SEARCH",
+  "FOWNER",
+  "FSETID",
+  "IPC_LOCK",
+  "IPC_OWNER",
+  "KILL",
+  "LEASE",
+  "LINUX_IMMUTABLE",
+  "MAC_ADMIN",
+  "MAC_OVERRIDE",
+  "MKNOD",
+  "NET_ADMIN",
+  "NET_BIND_SERVICE",
+  "NET_BROADCAST",
+  "NET_RAW",
+  "SETFCAP",
+  "SETGID",
+  "SETPCAP",
+  "SETUID",
+  "SYS_ADMIN",
+  "SYS_BOOT",
+  "SYS_CHROOT",
+  "SYS_MODULE",
+  "SYS_NICE",
+  "SYS_PACCT",
+  "SYS_PTRACE",
+  "SYS_RAWIO",
+  "SYS_RESOURCE",
+  "SYS_TIME",
+  "SYS_TTY_CONFIG",
+  "SYSLOG",
+  "WAKE_ALARM",
 ]);
 
 const containerSchema = z.strictObject({
@@ -46,10 +80,16 @@ const containerSchema = z.strictObject({
     capabilities: z.strictObject({ drop: z.array(capability) }),
   }),
   ulimits: z.array(z.strictObject({ name: z.literal("nofile"), softLimit: z.number(), hardLimit: z.number() })),
-  portMappings: z.array(z.strictObject({ containerPort: z.number(), protocol: z.literal("tcp").optional() })).optional(),
+  portMappings: z
+    .array(z.strictObject({ containerPort: z.number(), protocol: z.literal("tcp").optional() }))
+    .optional(),
   environment: z.array(z.strictObject({ name: z.string(), value: z.string() })),
   mountPoints: z.array(
-    z.strictObject({ sourceVolume: z.string(), containerPath: z.string().startsWith("/"), readOnly: z.boolean().optional() }),
+    z.strictObject({
+      sourceVolume: z.string(),
+      containerPath: z.string().startsWith("/"),
+      readOnly: z.boolean().optional(),
+    }),
   ),
 });
 
@@ -111,7 +151,11 @@ export const describeTasksSchema = z.strictObject({
   tasks: z.array(z.string()).min(1).max(100),
   include: z.array(z.literal("TAGS")).default([]),
 });
-export const stopTaskSchema = z.strictObject({ cluster: z.string(), task: z.string(), reason: z.string().max(1024).optional() });
+export const stopTaskSchema = z.strictObject({
+  cluster: z.string(),
+  task: z.string(),
+  reason: z.string().max(1024).optional(),
+});
 const definitionStatus = z.enum(["ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"]);
 /** `familyPrefix` is a whole family here, a prefix in ListTaskDefinitionFamilies. */
 export const listTaskDefinitionsSchema = z.strictObject({

@@ -175,9 +175,7 @@ export function makeEcs(state: FakeState): Readonly<Record<string, EcsOperation>
     DeleteTaskDefinitions: deleteDefinitions,
     ListTaskDefinitions(body) {
       const input = parse(listTaskDefinitionsSchema, body);
-      const found = remaining(state).filter(
-        (one) => one.family === input.familyPrefix && one.status === input.status,
-      );
+      const found = remaining(state).filter((one) => one.family === input.familyPrefix && one.status === input.status);
       const { items, next } = page(found, state.limits.pageSize, input.nextToken);
       return { taskDefinitionArns: items.map((one) => one.arn), nextToken: next };
     },

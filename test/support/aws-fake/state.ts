@@ -52,7 +52,12 @@ export interface Task {
   readonly ip: string;
   readonly tags: readonly Tag[];
   readonly createdAt: number;
-  stop: { readonly at: number; readonly code: string; readonly reason: string; readonly exitCode: number | null } | null;
+  stop: {
+    readonly at: number;
+    readonly code: string;
+    readonly reason: string;
+    readonly exitCode: number | null;
+  } | null;
 }
 
 /** Milliseconds of virtual time. */
@@ -116,7 +121,9 @@ export function makeState(): FakeState {
     accessPoints: new Map(),
     runTokens: new Map(),
     now: () => now,
-    advance: (ms) => void (now += ms),
+    advance(ms) {
+      now += ms;
+    },
     nextNumber: () => ++count,
   };
 }
@@ -151,7 +158,11 @@ export function isShown(state: FakeState, task: Task): boolean {
 }
 
 /** One page of `items` and the token of the next. */
-export function page<T>(items: readonly T[], size: number, token: string | undefined): { items: T[]; next: string | undefined } {
+export function page<T>(
+  items: readonly T[],
+  size: number,
+  token: string | undefined,
+): { items: T[]; next: string | undefined } {
   const from = token === undefined ? 0 : Number(token);
   const next = from + size < items.length ? String(from + size) : undefined;
   return { items: items.slice(from, from + size), next };

@@ -51,7 +51,8 @@ export async function startMoto(): Promise<Moto> {
 }
 
 async function post(url: string, body?: unknown): Promise<void> {
-  const init = body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+  const init =
+    body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
   const answer = await fetch(url, { method: "POST", signal: AbortSignal.timeout(30_000), ...init });
   if (!answer.ok) throw new Error(`moto answered ${answer.status} to ${url}: ${await answer.text()}`);
 }

@@ -1,11 +1,11 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
 import { createServer as createPlainServer } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Server as NetServer, Socket } from "node:net";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { inAddressRange } from "#bridge/address-range.ts";
+import { afterEach, describe, expect, it } from "vitest";
+import { selfSigned } from "#agent/tls/self-signed.ts";
 import { makeAgentBridge } from "#bridge/agent-bridge.ts";
+import { inAddressRange } from "#core/address-range.ts";
 import type { Endpoint } from "#core/model.ts";
 import { systemClock } from "#core/system-clock.ts";
 import { noopLogger } from "#telemetry/logger.ts";
@@ -26,28 +26,18 @@ interface Identity {
   readonly fingerprint: string;
 }
 
-let directory = "";
-let first: Identity;
-let second: Identity;
+const first = makeIdentity("first");
+const second = makeIdentity("second");
 const open: NetServer[] = [];
 
-beforeAll(() => {
-  directory = mkdtempSync("/tmp/bh-tls-");
-  first = makeIdentity("first");
-  second = makeIdentity("second");
-});
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
 afterEach(() => {
   for (const server of open.splice(0)) server.close();
 });
 
 function makeIdentity(name: string): Identity {
-  const [key, cert] = [`${directory}/${name}.key`, `${directory}/${name}.pem`];
-  const form = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", `/CN=${name}`];
-  execFileSync("openssl", ["req", "-x509", ...form, "-keyout", key, "-out", cert], { stdio: "ignore" });
-  const printed = execFileSync("openssl", ["x509", "-in", cert, "-noout", "-fingerprint", "-sha256"]).toString();
-  const fingerprint = (printed.split("=")[1] ?? "").trim().replaceAll(":", "").toLowerCase();
-  return { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8"), fingerprint };
+  const made = selfSigned(name, Date.now());
+  const { fingerprint256 } = new X509Certificate(made.cert);
+  return { ...made, fingerprint: fingerprint256.replaceAll(":", "").toLowerCase() };
 }
 
 interface TlsAgent {
@@ -131,7 +121,7 @@ describe("the bridge over TLS", () => {
     const server = createPlainServer((_, response) => response.end(JSON.stringify(warm)));
     open.push(server);
     await expect(bridge.health(await listen(server), 500)).rejects.toMatchObject({ code: "AGENT_UNREACHABLE" });
-    const unix: Endpoint = { kind: "unix", path: `${directory}/agent.sock` };
+    const unix: Endpoint = { kind: "unix", path: "/run/agent.sock" };
     await expect(bridge.health(unix, 500)).rejects.toMatchObject({ details: { why: "an agent without TLS" } });
   });
 

@@ -2,7 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { resolve } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
+import { identityNaming } from "../../../scripts/smoke/account/access-point.ts";
 import { readProbes } from "../../../scripts/smoke/from-inside.ts";
 
 const program = resolve(import.meta.dirname, "../../../scripts/smoke/probe.py");
@@ -81,6 +83,34 @@ describe("the probe's question to a file server", () => {
     const [row] = await probe({ nfs: ["127.0.0.1"], nfsPort, only });
     expect(row).toMatchObject({ probe: only[0], reached });
     expect(row?.detail).toContain(detail);
+  });
+});
+
+describe("a certificate that names an access point", () => {
+  const accessPoint = { accessPointId: "fsap-0123456789abcdef0", fileSystemId: "fs-0123456789abcdef0" };
+
+  it("is presented by the probe, with both ids where EFS looks for them", async () => {
+    const pem = await identityNaming(accessPoint);
+    const presented: Buffer[] = [];
+    const server = createTlsServer({ key: pem, cert: pem, requestCert: true, rejectUnauthorized: false }, (socket) => {
+      presented.push(socket.getPeerCertificate().raw);
+      socket.once("data", () => socket.end(nfsReply(0)));
+    }).listen(0, "127.0.0.1");
+    servers.push(server);
+    await once(server, "listening");
+    const address = server.address();
+    const nfsPort = typeof address === "object" && address !== null ? address.port : 0;
+    const only = ["NFS naming the neighbour's access point 127.0.0.1"];
+    const identities = [{ name: "the neighbour's access point", pem }];
+    const [row] = await probe({ nfs: ["127.0.0.1"], nfsPort, identities, only });
+    expect(row).toMatchObject({ reached: true, detail: "gave its root" });
+    // DER of 1.3.6.1.4.1.4843.7.1 and .7.3, each followed by an octet string that holds a UTF8String.
+    const der = presented[0]?.toString("latin1") ?? "";
+    const extension = (last: number, id: string) =>
+      Buffer.from([6, 9, 0x2b, 6, 1, 4, 1, 0xa5, 0x6b, 7, last, 4, id.length + 2, 0x0c, id.length]).toString("latin1") +
+      id;
+    expect(der).toContain(extension(1, accessPoint.accessPointId));
+    expect(der).toContain(extension(3, accessPoint.fileSystemId));
   });
 });
 

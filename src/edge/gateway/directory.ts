@@ -1,0 +1,30 @@
+import { expiresAt } from "#core/deadlines.ts";
+import { isOver } from "#core/lifecycle.ts";
+import type { InstanceStore, SandboxStore } from "#core/ports.ts";
+import type { Directory } from "#gateway/ports.ts";
+
+/** Sandboxes as the table has them. The gateway remembers an answer for a second. */
+export function makeTableDirectory(
+  sandboxes: Pick<SandboxStore, "get">,
+  instances: Pick<InstanceStore, "get">,
+): Directory {
+  return {
+    async resolve(sandboxId) {
+      const record = await sandboxes.get(sandboxId);
+      if (record === undefined) return undefined;
+      const { instanceId, status } = record;
+      const instance = instanceId === null || isOver(status) ? undefined : await instances.get(instanceId);
+      return {
+        sandboxId,
+        projectId: record.projectId,
+        status,
+        generation: record.tokenGeneration,
+        // An instance that serves somebody else by now is nobody's way in.
+        endpoint: instance?.sandboxId === sandboxId ? instance.endpoint : null,
+        createdAt: record.createdAt,
+        expiresAt: record.endedAt ?? expiresAt(record.deadlines),
+        endReason: record.endReason,
+      };
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { makeDocumentClient } from "#aws/clients.ts";
+import { readPublicKey } from "#aws/kms-token-signer.ts";
+import { makeDynamoStores } from "#aws/stores.ts";
+import { inAddressRange } from "#core/address-range.ts";
+import { makeAudit } from "#core/audit.ts";
+import { makeKeyService } from "#core/keys.ts";
+import { systemClock as clock } from "#core/system-clock.ts";
+import { makeTokenVerifier } from "#core/tokens.ts";
+import { makeGateway } from "#gateway/gateway.ts";
+import { readEnvironment } from "../environment.ts";
+import { drainMs, failToStart, listening, makeService, runUntilStopped } from "../service.ts";
+import { makeTableDirectory } from "./directory.ts";
+import { gatewayEnvSchema } from "./env.ts";
+
+/** Composition root of the gateway as a container behind a load balancer. */
+async function main(): Promise<void> {
+  const env = readEnvironment(gatewayEnvSchema, process.env);
+  const { logger } = makeService("gateway", env);
+  const region = env.AWS_REGION;
+  const stores = makeDynamoStores({ client: makeDocumentClient(region), table: env.BULKHEAD_TABLE, clock, logger });
+  const publicKey = await readPublicKey({ region, keyId: env.BULKHEAD_SIGNING_KEY });
+  const gateway = makeGateway({
+    directory: makeTableDirectory(stores.sandboxes, stores.instances),
+    tokens: makeTokenVerifier(publicKey, () => clock.now()),
+    keys: makeKeyService({ keys: stores.keys, audit: makeAudit(stores.audit, clock, logger), clock }),
+    activity: { touch: (id) => stores.sandboxes.touch(id, clock.now()) },
+    clock,
+    logger,
+    options: {
+      trustForwarded: true,
+      isAgentHost: inAddressRange(env.BULKHEAD_SANDBOX_CIDR),
+      ...(env.BULKHEAD_DOMAIN !== "" && { domain: env.BULKHEAD_DOMAIN }),
+    },
+  });
+  await listening(gateway.server, env.BULKHEAD_PORT);
+  logger.info("listening", { port: env.BULKHEAD_PORT });
+  await runUntilStopped(logger, () => gateway.close(drainMs));
+}
+
+main().catch(failToStart);
