@@ -20,36 +20,45 @@ interface AccessPoint {
   readonly instanceId: string;
 }
 
-/** Every access point of the deployment's instances, found by tags alone. */
-export async function listAccessPoints(efs: EFSClient, settings: TeardownSettings): Promise<AccessPoint[]> {
+/** Every access point of the deployment's instances, or of one instance, found by tags alone. */
+export async function listAccessPoints(
+  efs: EFSClient,
+  settings: TeardownSettings,
+  instanceId?: string,
+): Promise<AccessPoint[]> {
   const found: AccessPoint[] = [];
   await callProvider(async () => {
     for await (const page of paginateDescribeAccessPoints({ client: efs }, { FileSystemId: settings.fileSystemId })) {
       for (const { AccessPointId, LifeCycleState, Tags } of page.AccessPoints ?? []) {
         const tags = new Map(Tags?.map((tag) => [tag.Key, tag.Value]));
-        const instanceId = tags.get(tagNames.instance);
-        if (AccessPointId === undefined || instanceId === undefined) continue;
+        const owner = tags.get(tagNames.instance);
+        if (AccessPointId === undefined || owner === undefined) continue;
+        if (instanceId !== undefined && owner !== instanceId) continue;
         if (tags.get(tagNames.deployment) !== settings.deployment) continue;
         if (LifeCycleState === "deleting" || LifeCycleState === "deleted") continue;
-        found.push({ id: AccessPointId, instanceId });
+        found.push({ id: AccessPointId, instanceId: owner });
       }
     }
   });
   return found;
 }
 
-export interface Ensured {
-  readonly id: string;
-  /** By this call, not by an earlier launch of the same instance. */
-  readonly made: boolean;
-}
-
-/** The instance's own view of the file system: its own root directory, and its own uid whoever asks. */
-export async function createAccessPoint(
+/**
+ * The instance's own view of the file system: its own root directory, and its own uid whoever asks. Repeating it gives the first one.
+ * @returns its id, when it can be mounted
+ */
+export async function ensureAccessPoint(
   efs: EFSClient,
   settings: TeardownSettings,
   instanceId: string,
-): Promise<Ensured> {
+  clock: Clock,
+): Promise<string> {
+  const id = await createAccessPoint(efs, settings, instanceId);
+  await awaitAccessPoint(efs, id, clock);
+  return id;
+}
+
+async function createAccessPoint(efs: EFSClient, settings: TeardownSettings, instanceId: string): Promise<string> {
   const uid = uidOf(instanceId);
   const input = {
     ClientToken: instanceId,
@@ -63,11 +72,11 @@ export async function createAccessPoint(
   };
   try {
     const { AccessPointId } = await efs.send(new CreateAccessPointCommand(input));
-    if (AccessPointId !== undefined) return { id: AccessPointId, made: true };
+    if (AccessPointId !== undefined) return AccessPointId;
   } catch (thrown) {
     const existing = existsSchema.safeParse(thrown).data;
     if (existing === undefined) throw thrown;
-    return { id: existing.AccessPointId, made: false };
+    return existing.AccessPointId;
   }
   throw new BulkheadError("INTERNAL_ERROR", "The file system named no access point. Report the request id.");
 }
@@ -75,7 +84,7 @@ export async function createAccessPoint(
 const existsSchema = z.object({ name: z.literal("AccessPointAlreadyExists"), AccessPointId: z.string() });
 
 /** A task that mounts it before would fail to start. */
-export async function awaitAccessPoint(efs: EFSClient, id: string, clock: Clock): Promise<void> {
+async function awaitAccessPoint(efs: EFSClient, id: string, clock: Clock): Promise<void> {
   const giveUpAt = clock.now() + readyMs;
   for (;;) {
     const { AccessPoints } = await efs.send(new DescribeAccessPointsCommand({ AccessPointId: id }));
@@ -87,7 +96,9 @@ export async function awaitAccessPoint(efs: EFSClient, id: string, clock: Clock)
   }
 }
 
-export function deleteAccessPoint(efs: EFSClient, AccessPointId: string): Promise<void> {
-  const command = new DeleteAccessPointCommand({ AccessPointId });
-  return callProvider(() => unless(["AccessPointNotFound"], () => efs.send(command)));
+export async function deleteAccessPoints(efs: EFSClient, points: readonly AccessPoint[]): Promise<void> {
+  for (const { id } of points) {
+    const command = new DeleteAccessPointCommand({ AccessPointId: id });
+    await callProvider(() => unless(["AccessPointNotFound"], () => efs.send(command)));
+  }
 }

@@ -1,12 +1,12 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Compute, InstanceTruth, LaunchRequest } from "#core/ports.ts";
 import { makeUndo, type Undo } from "#core/saga.ts";
-import { awaitAccessPoint, createAccessPoint, deleteAccessPoint } from "./access-point.ts";
+import { deleteAccessPoints, ensureAccessPoint, listAccessPoints } from "./access-point.ts";
 import { computeClients } from "./clients.ts";
 import { fargateEnforcement } from "./enforcement.ts";
 import { fargateSize } from "./fargate-size.ts";
 import { makeFargateTeardown, type TeardownDeps } from "./fargate-teardown.ts";
-import { asNoRoom, callProvider } from "./provider-failure.ts";
+import { asNoRoom, callProvider, isUnknown } from "./provider-failure.ts";
 import { createGroup, deleteGroups, listGroups, setRules } from "./security-group.ts";
 import type { LaunchSettings } from "./settings.ts";
 import { listTasks, runTask, stopTasks } from "./task.ts";
@@ -19,8 +19,16 @@ export interface FargateDeps extends Omit<TeardownDeps, "settings" | "agentPort"
 
 /** A new task is neither listed nor described at once. */
 const unseenMs = 60_000;
+const lookMs = 1_000;
+const looks = 8;
 
-/** Instances as Fargate tasks, each with its own access point, security group and task definition. */
+/** Takes nothing back. */
+const nothing: Undo = { add: () => {}, run: () => Promise.resolve([]) };
+
+/**
+ * Instances as Fargate tasks, each with its own security group, access point and task definition. The security group comes first: its name
+ * is taken once, so that whoever made it owns what follows, and takes it back on failure; a repeated launch only adds what is missing.
+ */
 export function makeFargateCompute(deps: FargateDeps): Compute {
   const { settings, clock, logger, retryForMs = 20_000 } = deps;
   const clients = deps.clients ?? computeClients(deps.region);
@@ -28,25 +36,21 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
   const teardown = makeFargateTeardown({ ...deps, clients, agentPort: settings.agentPort });
   const launched = new Map<string, { readonly providerId: string; readonly at: number }>();
 
-  async function ensureWorkspace(instanceId: string, undo: Undo): Promise<string> {
-    const { id, made } = await createAccessPoint(efs, settings, instanceId);
-    if (made) undo.add("access point", () => deleteAccessPoint(efs, id));
-    await awaitAccessPoint(efs, id, clock);
-    return id;
-  }
-
-  /** `made` tells a first launch from a repeated one: the name of a group is taken once. */
   async function ensureGroup(instanceId: string, undo: Undo): Promise<{ readonly id: string; readonly made: boolean }> {
-    const made = await createGroup(ec2, settings, instanceId);
-    if (made !== null) {
-      undo.add("security group", () => deleteGroups(ec2, settings, instanceId, { clock, retryForMs }));
+    const takeBack = () => deleteGroups(ec2, settings, instanceId, { clock, retryForMs });
+    try {
+      const made = await createGroup(ec2, settings, instanceId);
+      if (made !== null) {
+        undo.add("security group", takeBack);
+        return { id: made, made: true };
+      }
+    } catch (thrown) {
+      if (isUnknown(thrown)) undo.add("security group", takeBack);
+      throw thrown;
     }
-    const id = made ?? (await listGroups(ec2, settings, instanceId))[0]?.id;
-    if (id === undefined) {
-      throw new BulkheadError("SERVICE_UNAVAILABLE", "The instance's network is not to be seen yet. Try again.");
-    }
-    await setRules(ec2, settings, id);
-    return { id, made: made !== null };
+    const [existing] = await listGroups(ec2, settings, instanceId);
+    if (existing !== undefined) return { id: existing.id, made: false };
+    throw new BulkheadError("SERVICE_UNAVAILABLE", "The instance's network is not to be seen yet. Try again.");
   }
 
   async function ensureDefinition(request: LaunchRequest, accessPoint: string, first: boolean): Promise<string> {
@@ -54,19 +58,36 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
     return known.at(-1) ?? registerTaskDefinition(ecs, taskDefinition(settings, request, accessPoint));
   }
 
-  /** Undoes what it made itself: what an earlier launch of the instance made may be in use. */
+  /** Stops a task that may have been started and is not listed yet. */
+  async function stopUnseen(instanceId: string): Promise<void> {
+    for (let look = 0; look < looks; look += 1) {
+      if ((await stopTasks(ecs, settings, instanceId)) > 0) return;
+      await clock.sleep(lookMs);
+    }
+  }
+
   async function make(request: LaunchRequest, undo: Undo): Promise<string> {
     const { instanceId } = request;
-    const [accessPoint, group] = await both(ensureWorkspace(instanceId, undo), ensureGroup(instanceId, undo));
+    const group = await ensureGroup(instanceId, undo);
     if (!group.made) {
       const [running] = await listTasks(ecs, settings, instanceId);
       if (running !== undefined) return running;
     }
-    if (group.made) undo.add("task definition", () => deleteTaskDefinitions(ecs, settings, instanceId));
+    // What an earlier launch made may be in use.
+    const own = undo;
+    own.add("access point", async () => deleteAccessPoints(efs, await listAccessPoints(efs, settings, instanceId)));
+    const [accessPoint] = await both(
+      ensureAccessPoint(efs, settings, instanceId, clock),
+      setRules(ec2, settings, group.id),
+    );
+    own.add("task definition", () => deleteTaskDefinitions(ecs, settings, instanceId));
     const definition = await ensureDefinition(request, accessPoint, group.made);
-    // An answer that was lost leaves a task.
-    if (group.made) undo.add("task", () => stopTasks(ecs, settings, instanceId));
-    return runTask(ecs, settings, instanceId, { taskDefinition: definition, securityGroup: group.id });
+    try {
+      return await runTask(ecs, settings, instanceId, { taskDefinition: definition, securityGroup: group.id });
+    } catch (thrown) {
+      if (isUnknown(thrown)) own.add("task", () => stopUnseen(instanceId));
+      throw thrown;
+    }
   }
 
   function justLaunched(instanceId: string): InstanceTruth | undefined {

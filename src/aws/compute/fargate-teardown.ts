@@ -1,6 +1,6 @@
 import type { Clock, Compute, InstanceTruth } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
-import { deleteAccessPoint, listAccessPoints } from "./access-point.ts";
+import { deleteAccessPoints, listAccessPoints } from "./access-point.ts";
 import { type ComputeClients, computeClients } from "./clients.ts";
 import { deleteGroups, listGroups } from "./security-group.ts";
 import type { TeardownSettings } from "./settings.ts";
@@ -46,10 +46,10 @@ export function makeFargateTeardown(deps: TeardownDeps): Teardown {
 
   async function removeWorkspace(instanceId: string): Promise<void> {
     if (removeFiles === undefined) return;
-    const own = (await listAccessPoints(efs, settings)).filter((point) => point.instanceId === instanceId);
-    // Without one there never were files, or they are removed.
-    if (own.length > 0) await removeFiles(instanceId);
-    for (const { id } of own) await deleteAccessPoint(efs, id);
+    // Without an access point there never were files, or they are removed.
+    const points = await listAccessPoints(efs, settings, instanceId);
+    if (points.length > 0) await removeFiles(instanceId);
+    await deleteAccessPoints(efs, points);
   }
 
   async function runningOf(instanceId: string): Promise<InstanceTruth[]> {
@@ -57,18 +57,27 @@ export function makeFargateTeardown(deps: TeardownDeps): Teardown {
     return truths.filter((truth) => truth.state !== "gone");
   }
 
+  /** @returns whether there was something to stop */
+  async function stopRunning(instanceId: string): Promise<boolean> {
+    const running = await runningOf(instanceId);
+    for (const { providerId } of running) await stopTask(ecs, settings, providerId);
+    if (running.length > 0) logger.info("task asked to stop", { instance: instanceId });
+    return running.length > 0;
+  }
+
   return {
     describe: async (instanceId) => (await runningOf(instanceId))[0],
     async stop(instanceId) {
-      const running = await runningOf(instanceId);
-      for (const { providerId } of running) await stopTask(ecs, settings, providerId);
-      if (running.length > 0) {
-        logger.info("task asked to stop", { instance: instanceId });
-        return;
-      }
+      if (await stopRunning(instanceId)) return;
       await deleteTaskDefinitions(ecs, settings, instanceId);
-      // The group goes only when the network interface is gone, and the task with it: then nobody writes files any more.
-      await deleteGroups(ec2, settings, instanceId, { clock, retryForMs });
+      try {
+        // The group goes only when the network interface is gone, and the task with it: then nobody writes files any more.
+        await deleteGroups(ec2, settings, instanceId, { clock, retryForMs });
+      } catch (held) {
+        // A task that had just been started was not listed above.
+        if (await stopRunning(instanceId)) return;
+        throw held;
+      }
       await removeWorkspace(instanceId);
     },
     async list() {
@@ -82,7 +91,9 @@ export function makeFargateTeardown(deps: TeardownDeps): Teardown {
         ids.map((instanceId) => [instanceId, { instanceId, providerId: "", state: "gone", endpoint: null }]),
       );
       // Last, so that an instance that is being launched does not look like what is left of one.
-      for (const truth of await truthsOf(await listTasks(ecs, settings))) truths.set(truth.instanceId, truth);
+      for (const truth of await truthsOf(await listTasks(ecs, settings))) {
+        if (truth.state !== "gone") truths.set(truth.instanceId, truth);
+      }
       return [...truths.values()];
     },
   };

@@ -27,6 +27,13 @@ export function hasName(thrown: unknown, ...names: readonly string[]): boolean {
   return parsed.success && names.includes(parsed.data.name);
 }
 
+const answered = z.object({ $metadata: z.object({ httpStatusCode: z.number().max(499) }) });
+
+/** The call may have done its work all the same: there was no answer, or one that does not say. */
+export function isUnknown(thrown: unknown): boolean {
+  return !(thrown instanceof BulkheadError) && !answered.safeParse(thrown).success;
+}
+
 /** @returns CAPACITY_EXHAUSTED for a rate or a quota that was reached; anything else as it was */
 export function asNoRoom(thrown: unknown): unknown {
   if (thrown instanceof BulkheadError) return thrown;

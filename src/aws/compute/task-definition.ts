@@ -63,12 +63,13 @@ export function taskDefinition(
 ): RegisterTaskDefinitionCommandInput {
   const { deployment, fileSystemId, executionRoleArn, architecture } = settings;
   const { instanceId, template, resources } = request;
+  const size = fargateSize(resources);
   return {
     family: nameOf(deployment, instanceId),
     requiresCompatibilities: ["FARGATE"],
     networkMode: "awsvpc",
     runtimePlatform: { operatingSystemFamily: "LINUX", cpuArchitecture: architecture },
-    ...fargateSize(resources),
+    ...size,
     executionRoleArn,
     tags: tagsOf(deployment, instanceId),
     volumes: [
@@ -88,6 +89,8 @@ export function taskDefinition(
         name: "agent",
         image: imageOf(settings, template.name),
         essential: true,
+        // All of the task's: the one container's limit, so that reaching it is told as its end.
+        memory: Number(size.memory),
         user: "0",
         readonlyRootFilesystem: true,
         stopTimeout: stopSeconds,

@@ -84,8 +84,8 @@ function refused(failure: { readonly reason?: string | undefined; readonly detai
 /** ARNs of tasks that are meant to run, of the whole cluster or of one instance. */
 export async function listTasks(ecs: ECSClient, { cluster }: Where, startedBy?: string): Promise<string[]> {
   const arns: string[] = [];
-  // RUNNING is the default, and `startedBy` must be the only filter.
-  const query = { cluster, ...(startedBy !== undefined && { startedBy }) };
+  // `startedBy` must be the only filter, and RUNNING is the default then.
+  const query = { cluster, ...(startedBy === undefined ? { desiredStatus: "RUNNING" as const } : { startedBy }) };
   await callProvider(async () => {
     for await (const page of paginateListTasks({ client: ecs }, query)) arns.push(...(page.taskArns ?? []));
   });

@@ -152,14 +152,17 @@ describe("the edge's containers", () => {
     const signer = makeKmsTokenSigner({ region, keyId: signingKey, clock });
     const claims = { sandboxId: aSandbox().id, generation: 1, expiresAt: now + 3_600_000 };
     const headers = { authorization: `Bearer ${await signer.sign(claims)}`, "content-type": "application/json" };
-    const ran = await ask(port, `/s/${aSandbox().id}/commands/run`, headers, { command: "echo from inside", working_dir: "/tmp" });
+    const ran = await ask(port, `/s/${aSandbox().id}/commands/run`, headers, {
+      command: "echo from inside",
+      workdir: "/tmp",
+    });
     expect(JSON.parse(ran.text)).toMatchObject({ stdout: "from inside\n", exit_code: 0 });
     const stale = await signer.sign({ ...claims, generation: 2 });
     expect((await ask(port, "/commands/run", { authorization: `Bearer ${stale}` }, {})).status).toBe(401);
     const touched = await stores.sandboxes.get(aSandbox().id);
     expect(touched?.lastActivityAt).toBeGreaterThan(now - 60_000);
 
-    const slow = ask(port, "/commands/run", headers, { command: "sleep 1; echo finished", working_dir: "/tmp" });
+    const slow = ask(port, "/commands/run", headers, { command: "sleep 1; echo finished", workdir: "/tmp" });
     await new Promise((resolve) => setTimeout(resolve, 300));
     gateway.process.kill("SIGTERM");
     expect(JSON.parse((await slow).text)).toMatchObject({ stdout: "finished\n" });

@@ -67,9 +67,14 @@ export function pointAt(endpoint: string): void {
   });
 }
 
-export async function loadFunctions(account: Account, endpoint: string, mount: string): Promise<Functions> {
+export async function loadFunctions(
+  account: Account,
+  endpoint: string,
+  mount: string,
+  invoked: (name: string) => void,
+): Promise<Functions> {
   Object.assign(process.env, environment(account, endpoint, mount));
-  const lambda = await serveInvoke();
+  const lambda = await serveInvoke(invoked);
   process.env["AWS_ENDPOINT_URL_LAMBDA"] = lambda.url;
   return {
     apiRead: (await import("../../../lambdas/api-read/handler.ts")).handler,
@@ -84,7 +89,7 @@ export async function loadFunctions(account: Account, endpoint: string, mount: s
 }
 
 /** Lambda's Invoke for the two functions that others call: moto would need Docker for it. */
-async function serveInvoke(): Promise<{ readonly url: string; stop(): Promise<void> }> {
+async function serveInvoke(invoked: (name: string) => void): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const context = { getRemainingTimeInMillis: () => 60_000 };
   const handlers: Record<string, (payload: unknown) => Promise<unknown>> = {
     bridge: async (payload) => (await import("../../../lambdas/bridge/handler.ts")).handler(payload),
@@ -93,6 +98,7 @@ async function serveInvoke(): Promise<{ readonly url: string; stop(): Promise<vo
   };
   const server = createServer((req, res) => {
     const name = /^\/2015-03-31\/functions\/(\w+)\/invocations$/.exec(req.url ?? "")?.[1] ?? "";
+    invoked(name);
     void bodyOf(req)
       .then(async (text) => handlers[name]?.(JSON.parse(text)))
       .then(

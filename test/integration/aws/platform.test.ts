@@ -1,148 +1,47 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { request } from "node:https";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DescribeSecurityGroupsCommand, EC2Client } from "@aws-sdk/client-ec2";
-import { ECSClient, ListTaskDefinitionsCommand } from "@aws-sdk/client-ecs";
-import { DescribeAccessPointsCommand, EFSClient } from "@aws-sdk/client-efs";
-import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import type { APIGatewayProxyResult } from "aws-lambda";
+import { CreateSecurityGroupCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { CreateAccessPointCommand, EFSClient } from "@aws-sdk/client-efs";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { type Moto, startMoto } from "#test/support/moto/moto.ts";
-import { type Account, makeAccount, region } from "./account.ts";
-import { type AgentProcess, freePort, startAgent } from "./agent-process.ts";
-import { everyMinute, itemsOf, restEvent, streamEvent, taskEvent, tasksIn } from "./events.ts";
-import { type Functions, loadFunctions, pointAt } from "./functions.ts";
+import { deployment, region } from "./account.ts";
+import { everyMinute, itemsOf, restEvent, streamEvent, tasksIn } from "./events.ts";
+import { openWorld, parsed, type World } from "./world.ts";
 
 /** The functions as they are deployed, driven with AWS's own events, against moto and a real agent (design §9). */
 
-const host = "127.0.0.1";
-let moto: Moto;
-let account: Account;
-let functions: Functions;
-let mount = "";
-const agents: AgentProcess[] = [];
-
+let world: World;
 beforeAll(async () => {
-  moto = await startMoto();
-  pointAt(moto.endpoint);
-  mount = await mkdtemp(join(tmpdir(), "bulkhead-efs-"));
-  account = await makeAccount(await freePort());
-  functions = await loadFunctions(account, moto.endpoint, mount);
-  await functions.bootstrap();
+  world = await openWorld();
 }, 240_000);
-
-afterAll(async () => {
-  await functions.stop();
-  await moto.stop();
-  await rm(mount, { recursive: true, force: true });
-});
-
+afterAll(() => world.end());
 afterEach(async () => {
   vi.useRealTimers();
-  for (const agent of agents.splice(0)) await agent.stop();
+  await world.endAgents();
 });
 
-async function firstKey(): Promise<string> {
-  const secrets = new SecretsManagerClient({ region });
-  const { SecretString = "" } = await secrets.send(new GetSecretValueCommand({ SecretId: account.firstKeySecret }));
-  return (JSON.parse(SecretString) as { key: string }).key;
+/** Lets time pass for the functions. AWS's own time stands still, which moto does not mind. */
+function later(ms: number): void {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ms });
 }
 
-/** Through the door for API keys: authorizer first, then the function behind the route. */
-async function call(method: string, path: string, body?: unknown): Promise<APIGatewayProxyResult> {
-  const headers = { "X-API-Key": await firstKey(), "Content-Type": "application/json" };
-  const methodArn = `arn:aws:execute-api:eu-west-1:123456789012:abc123/v1/${method}${path.slice(3)}`;
-  const answer = await functions.authorizer({ headers, methodArn });
-  expect(answer.policyDocument.Statement).toMatchObject([{ Effect: "Allow" }]);
-  const event = restEvent({ method, path, body, headers, authorizer: answer.context ?? {} });
-  return method === "GET" ? functions.apiRead(event) : functions.apiLifecycle(event);
-}
-
-const parsed = (answer: APIGatewayProxyResult) => JSON.parse(answer.body) as Record<string, unknown>;
-
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const giveUpAt = Date.now() + 20_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > giveUpAt) throw new Error(`no ${what} in time`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+async function sweep(times: number, everyMs: number): Promise<void> {
+  for (let round = 0; round < times; round += 1) {
+    await world.functions.sweeper(everyMinute);
+    later(everyMs);
   }
-}
-
-/** The instance that a create asks for, launched by the pool from the stream's event. */
-async function launchWanted(): Promise<string> {
-  const wanted = await until("request for an instance", async () =>
-    (await itemsOf(account.table, "INSTANCE")).find((item) => item?.["state"]?.S === "starting"),
-  );
-  expect(await functions.pool(streamEvent("INSERT", { after: wanted }))).toEqual({ batchItemFailures: [] });
-  return wanted?.["id"]?.S ?? "";
-}
-
-async function placeTask(instanceId: string): Promise<void> {
-  const task = (await tasksIn("instances")).find((one) => one.startedBy === instanceId);
-  if (task === undefined) throw new Error("no task");
-  agents.push(await startAgent(instanceId, account.launch.agentPort));
-  await functions.taskEvents(taskEvent(task, { lastStatus: "PENDING", host }));
-  await functions.taskEvents(taskEvent(task, { lastStatus: "RUNNING", host }));
-  await functions.taskEvents(taskEvent(task, { lastStatus: "RUNNING", host }));
-}
-
-async function stopTask(instanceId: string, change: { exitCode?: number; stopCode?: string } = {}): Promise<void> {
-  const all = [...(await tasksIn("instances", "STOPPED")), ...(await tasksIn("instances"))];
-  const task = all.find((one) => one.startedBy === instanceId);
-  if (task === undefined) throw new Error("no task");
-  await functions.taskEvents(taskEvent(task, { lastStatus: "STOPPED", host, ...change }));
-  await functions.taskEvents(taskEvent(task, { lastStatus: "STOPPED", host, ...change }));
-}
-
-function agentPost(path: string, body: unknown): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const req = request(
-      { host, port: account.launch.agentPort, path, method: "POST", rejectUnauthorized: false },
-      (res) => {
-        let text = "";
-        res.on("data", (chunk) => (text += String(chunk)));
-        res.on("end", () => resolve({ status: res.statusCode ?? 0, text }));
-      },
-    );
-    req.on("error", reject);
-    req.setHeader("content-type", "application/json");
-    req.end(JSON.stringify(body));
-  });
-}
-
-/** Everything of instances that moto still holds. */
-async function leftovers(): Promise<string[]> {
-  const groups = await new EC2Client({ region }).send(
-    new DescribeSecurityGroupsCommand({ Filters: [{ Name: "tag-key", Values: ["bulkhead:instance"] }] }),
-  );
-  const points = await new EFSClient({ region }).send(
-    new DescribeAccessPointsCommand({ FileSystemId: account.launch.fileSystemId }),
-  );
-  const definitions = await new ECSClient({ region }).send(new ListTaskDefinitionsCommand({ status: "ACTIVE" }));
-  return [
-    ...(await tasksIn("instances")).map((task) => `task ${task.startedBy ?? ""}`),
-    ...(groups.SecurityGroups ?? []).map((group) => `group ${group.GroupName ?? ""}`),
-    ...(points.AccessPoints ?? []).map((point) => `access point ${point.RootDirectory?.Path ?? ""}`),
-    ...(definitions.taskDefinitionArns ?? []),
-    ...(await readdir(join(mount, "instances")).catch(() => [])).map((name) => `files of ${name}`),
-    ...(await itemsOf(account.table, "INSTANCE")).map((item) => `record of ${item?.["id"]?.S ?? ""}`),
-  ];
 }
 
 describe("the platform on AWS", () => {
   it("creates, activates, runs, kills, and leaves nothing", async () => {
+    const { account, functions, call } = world;
     const creating = call("POST", "/v1/sandboxes", {
       template_name: "base",
       env_vars: { PLAIN: "yes" },
       secrets: { DB: `${account.secretPrefix}/default/database#password` },
     });
-    creating.then((answer) => answer.statusCode === 201 || console.error(answer.body), console.error);
-    const instanceId = await launchWanted();
+    const instanceId = await world.launchWanted();
     expect(JSON.stringify(await itemsOf(account.table, "SANDBOX"))).not.toContain("canary-9f3c");
-    await placeTask(instanceId);
+    await world.placeTask(instanceId);
     const created = await creating;
     expect(created.statusCode).toBe(201);
     const sandbox = parsed(created);
@@ -152,42 +51,118 @@ describe("the platform on AWS", () => {
       public_host: `https://d111.cloudfront.net/s/${id}`,
       enforced: { network: "security-group", identity: "two-uid" },
     });
-    const ran = await agentPost("/commands/run", {
-      command: 'echo "$PLAIN $DB ${ECS_CONTAINER_METADATA_URI_V4:-hidden}"',
-      working_dir: "/tmp",
-    });
+    const command = `echo "$PLAIN $DB \${ECS_CONTAINER_METADATA_URI_V4:-hidden}"`;
+    const ran = await world.agentPost("/commands/run", { command, workdir: "/tmp" });
     expect(JSON.parse(ran.text)).toMatchObject({ stdout: "yes canary-9f3c hidden\n" });
     expect(parsed(await call("GET", "/v1/sandboxes"))).toMatchObject({ data: [{ id, status: "running" }] });
-    await mkdir(join(mount, "instances", instanceId, "deep"), { recursive: true });
-    await writeFile(join(mount, "instances", instanceId, "deep", "file"), "left");
+    await mkdir(join(world.mount, "instances", instanceId, "deep"), { recursive: true });
+    await writeFile(join(world.mount, "instances", instanceId, "deep", "file"), "left");
 
     const killed = await call("DELETE", `/v1/sandboxes/${id}`);
     expect(parsed(killed)).toMatchObject({ deleted: true });
     expect(await tasksIn("instances")).toEqual([]);
-    await stopTask(instanceId, { stopCode: "UserInitiated" });
-    expect(await leftovers()).toEqual([]);
-    expect((await call("GET", `/v1/sandboxes/${id}`)).statusCode).toBe(410);
-    const tables = JSON.stringify(await itemsOf(account.table, ""));
-    expect(tables).not.toContain("canary-9f3c");
+    await world.taskStopped(instanceId, { stopCode: "UserInitiated" });
+    expect(await world.leftovers()).toEqual([]);
+    const gone = await call("GET", `/v1/sandboxes/${id}`);
+    expect(gone.statusCode).toBe(410);
+    expect(gone.body).toContain("killed");
+    expect(JSON.stringify(await itemsOf(account.table, ""))).not.toContain("canary-9f3c");
+    await functions.sweeper(everyMinute);
   });
 
   it("answers at once from the pool, which is filled again, and records why a task ended", async () => {
+    const { functions, call, account } = world;
     await functions.pool(everyMinute);
     const [warm] = await tasksIn("instances");
     const instanceId = warm?.startedBy ?? "";
-    await placeTask(instanceId);
+    await world.placeTask(instanceId);
     const created = parsed(await call("POST", "/v1/sandboxes", { template_name: "base" }));
     expect(created).toMatchObject({ status: "running", node_id: instanceId });
     const claimed = (await itemsOf(account.table, "INSTANCE")).find((item) => item?.["state"]?.S === "claimed");
     const before = { ...claimed, state: { S: "warm" } };
     await functions.pool(streamEvent("MODIFY", { before, after: claimed }));
     await functions.pool(streamEvent("MODIFY", { before, after: claimed }));
-    const tasks = await tasksIn("instances");
-    expect(tasks.map((task) => task.startedBy)).toHaveLength(2);
-    for (const task of tasks)
-      if (task.startedBy !== undefined) await stopTask(task.startedBy, { exitCode: 80 }).catch(() => {});
+    const tasks = (await tasksIn("instances")).map((task) => task.startedBy ?? "");
+    expect(tasks).toHaveLength(2);
+    for (const task of tasks) await world.taskStopped(task, { exitCode: 80 });
     const ended = await call("GET", `/v1/sandboxes/${String(created["id"])}`);
     expect(ended.statusCode).toBe(410);
     expect(ended.body).toContain("timeout");
+    // moto's tasks go on although we said that they have ended.
+    await sweep(3, 200_000);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it("finds what no record knows by its tags alone, and takes it away", async () => {
+    const { account } = world;
+    const tags = [
+      { Key: "bulkhead:deployment", Value: deployment },
+      { Key: "bulkhead:instance", Value: "i0000000000orphan" },
+    ];
+    await new EC2Client({ region }).send(
+      new CreateSecurityGroupCommand({
+        GroupName: "orphan",
+        Description: "left by a crash",
+        VpcId: account.launch.vpcId,
+        TagSpecifications: [{ ResourceType: "security-group", Tags: tags }],
+      }),
+    );
+    await new EFSClient({ region }).send(
+      new CreateAccessPointCommand({ ClientToken: "o", FileSystemId: account.launch.fileSystemId, Tags: tags }),
+    );
+    expect(await world.leftovers()).toHaveLength(2);
+    await sweep(3, 200_000);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it("ends what TTL removed although nobody had ended it", async () => {
+    const { functions, call, account } = world;
+    const creating = call("POST", "/v1/sandboxes", { template_name: "base" });
+    const instanceId = await world.launchWanted();
+    await world.placeTask(instanceId);
+    await creating;
+    const before = (await itemsOf(account.table, "INSTANCE")).find((item) => item?.["id"]?.S === instanceId);
+    // Ours, so that nothing happens; then DynamoDB's own.
+    await functions.sweeper(streamEvent("REMOVE", { before }));
+    expect(await tasksIn("instances")).toHaveLength(1);
+    await functions.sweeper(streamEvent("REMOVE", { before, byTtl: true }));
+    expect(await tasksIn("instances")).toEqual([]);
+    await world.taskStopped(instanceId);
+    await sweep(3, 200_000);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it("lets IAM roles in by the other door, in their project", async () => {
+    const userArn = "arn:aws:sts::123456789012:assumed-role/Builder/session";
+    const listed = await world.functions.apiRead(restEvent({ method: "GET", path: "/v1/sandboxes", userArn }));
+    expect(listed.statusCode).toBe(200);
+    const keys = await world.functions.apiRead(restEvent({ method: "GET", path: "/auth/api-keys", userArn }));
+    expect(keys.statusCode).toBe(200);
+    const events = JSON.stringify(await itemsOf(world.account.table, "AUDIT"));
+    expect(events).toContain('iam:arn:aws:sts::123456789012:assumed-role/Builder"');
+  });
+
+  it("refuses a wrong key at the door, and says why", async () => {
+    const methodArn = "arn:aws:execute-api:eu-west-1:123456789012:abc123/v1/GET/sandboxes";
+    const headers = { "X-API-Key": `hopx_live_${"a".repeat(12)}.${"b".repeat(43)}` };
+    expect(await world.functions.authorizer({ headers, methodArn })).toMatchObject({
+      policyDocument: { Statement: [{ Effect: "Deny" }] },
+      context: { code: "INVALID_API_KEY" },
+    });
+  });
+
+  it("answers bad requests with typed errors, and makes nothing", async () => {
+    const { call, functions, account } = world;
+    const codeOf = async (answer: ReturnType<World["call"]>) => parsed(await answer)["code"];
+    expect(await codeOf(call("POST", "/v1/sandboxes", { template_name: "none" }))).toBe("TEMPLATE_NOT_FOUND");
+    expect(await codeOf(call("POST", "/v1/sandboxes", {}))).toBe("MISSING_PARAMETER");
+    const foreign = { template_name: "base", secrets: { A: "somebody/elses" } };
+    expect(await codeOf(call("POST", "/v1/sandboxes", foreign))).toBe("INVALID_REQUEST");
+    expect(await codeOf(call("GET", "/v1/sandboxes/1800000000unknownxxx"))).toBe("SANDBOX_NOT_FOUND");
+    expect(await codeOf(call("GET", "/v1/nothing"))).toBe("RESOURCE_NOT_FOUND");
+    const nobody = await functions.apiRead(restEvent({ method: "GET", path: "/v1/sandboxes" }));
+    expect(nobody.statusCode).toBe(401);
+    const [quota] = await itemsOf(account.table, "QUOTA");
+    expect(quota?.["inUse"]?.N).toBe("0");
   });
 });

@@ -72,6 +72,7 @@ const containerSchema = z.strictObject({
   name: z.string(),
   image: z.string(),
   essential: z.literal(true),
+  memory: z.number().int().min(6).optional(),
   user: z.string(),
   readonlyRootFilesystem: z.boolean(),
   stopTimeout: z.number().int().min(2).max(120),
