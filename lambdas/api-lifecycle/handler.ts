@@ -29,4 +29,4 @@ const ports = makePorts(common, stores, {
 });
 
 /** Everything that changes something, behind both doors. It claims and stops instances; it cannot launch one. */
-export const handler = makeApi(env, ports, settle);
+export const handler = makeApi(env, { ports, metrics: common.metrics, settle });

@@ -2,10 +2,16 @@ import { makeApi } from "../api/make-api.ts";
 import { apiReadEnvSchema, readEnvironment } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 import { makePorts, makeStores } from "../parts/ports.ts";
+import { makeCapacityReader } from "../parts/stored-capacity.ts";
 
 const env = readEnvironment(apiReadEnvSchema, process.env);
 const common = makeCommon("api-read", env);
 const { stores, settle } = makeStores(common, env);
 
 /** Everything that only reads, behind both doors: it can neither launch, sign, nor reach an agent. */
-export const handler = makeApi(env, makePorts(common, stores), settle);
+export const handler = makeApi(env, {
+  ports: makePorts(common, stores),
+  metrics: common.metrics,
+  settle,
+  capacity: makeCapacityReader(common, env),
+});

@@ -2,7 +2,9 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import type { PlatformPorts } from "#core/deps.ts";
 import { makePlatform } from "#core/platform.ts";
 import { makeControlApp } from "#http/app.ts";
+import type { CapacityFacts } from "#http/dependencies.ts";
 import { domainAddresses, pathAddresses } from "#http/public-addresses.ts";
+import type { Metrics } from "#telemetry/metrics.ts";
 import type { Settings } from "../environment.ts";
 import { platformConfig } from "../parts/platform-config.ts";
 import { restPrincipal, restSourceIp } from "./principal.ts";
@@ -15,11 +17,18 @@ export interface ApiEnv {
   readonly BULKHEAD_DOMAIN: string;
 }
 
+export interface ApiParts {
+  readonly ports: PlatformPorts;
+  readonly metrics: Metrics;
+  /** Waits for what the core does behind the answer. */
+  readonly settle: () => Promise<void>;
+  readonly capacity?: () => Promise<CapacityFacts | undefined>;
+}
+
 /** The control-plane app behind a REST API, with the ports that the function has. */
 export function makeApi(
   env: ApiEnv,
-  ports: PlatformPorts,
-  settle: () => Promise<void>,
+  { ports, metrics, settle, capacity }: ApiParts,
 ): (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult> {
   const settings = env.BULKHEAD_SETTINGS;
   const addresses =
@@ -34,11 +43,17 @@ export function makeApi(
       previewUrl: (id) => addresses.previewUrl(id),
       sourceIp: restSourceIp,
       principal: restPrincipal(settings.defaultProject),
+      ...(capacity !== undefined && { capacity }),
     },
   });
   return async (event) => {
     const bindings: RestBindings = { requestContext: event.requestContext };
+    const began = ports.clock.now();
     const answer = await fromResponse(await app.fetch(toRequest(event), bindings));
+    if (event.httpMethod === "POST" && event.requestContext.path === "/v1/sandboxes") {
+      metrics.duration("CreateLatency", ports.clock.now() - began);
+      if (answer.statusCode === 429) metrics.count("LaunchesTurnedAway");
+    }
     await settle();
     return answer;
   };

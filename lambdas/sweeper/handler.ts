@@ -27,6 +27,8 @@ export async function handler(event: DynamoDBStreamEvent | ScheduledEvent): Prom
   const report = await platform.sweeper.sweepOnce();
   await settle();
   metrics.count("SweepFailures", report.failures);
-  metrics.count("LeakedInstances", report.reconciled);
+  metrics.count("LeakedInstances", report.leaked);
+  metrics.count("QuotaRepairs", report.quotaRepairs);
+  metrics.gauge("LiveSandboxes", report.live);
   return { batchItemFailures: [] };
 }

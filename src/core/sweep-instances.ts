@@ -13,10 +13,10 @@ const healthMs = 2_000;
 const stoppingMs = 180_000;
 
 export interface InstanceSweeper {
-  /** @returns whether something was set right */
-  sweepRecord(record: InstanceRecord, world: World): Promise<boolean>;
-  /** What exists without a record. @returns whether it was ended */
-  sweepTruth(truth: InstanceTruth, world: World): Promise<boolean>;
+  /** @returns what was done, null for nothing */
+  sweepRecord(record: InstanceRecord, world: World): Promise<"leaked" | "renewed" | null>;
+  /** What exists without a record. */
+  sweepTruth(truth: InstanceTruth, world: World): Promise<"leaked" | null>;
 }
 
 export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects, placing: Placing): InstanceSweeper {
@@ -68,20 +68,25 @@ export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects, placing:
 
   return {
     async sweepRecord(record, world) {
-      if (await placeLate(record, world)) return true;
+      if (await placeLate(record, world)) return "renewed";
       const problem = await problemOf(record, world);
-      if (problem === null || !(await deps.instances.retire(record))) return false;
-      logger.warn("instance ended by the sweeper", { instance: record.id, state: record.state, problem });
-      return true;
+      if (problem === null || !(await deps.instances.retire(record))) return null;
+      const age = problem === "old";
+      logger[age ? "info" : "warn"]("instance ended by the sweeper", {
+        instance: record.id,
+        state: record.state,
+        problem,
+      });
+      return age ? "renewed" : "leaked";
     },
     async sweepTruth(truth, world) {
       const patience = truth.state === "gone" ? stoppingMs : undefined;
       if (world.instances.has(truth.instanceId) || !suspects.confirmed(`truth ${truth.instanceId}`, patience))
-        return false;
-      if ((await ports.instances.get(truth.instanceId)) !== undefined) return false;
+        return null;
+      if ((await ports.instances.get(truth.instanceId)) !== undefined) return null;
       logger.warn("instance without a record ended by the sweeper", { instance: truth.instanceId });
       await ports.compute.stop(truth.instanceId);
-      return true;
+      return "leaked";
     },
   };
 }

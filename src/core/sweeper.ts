@@ -12,8 +12,14 @@ import { lookAround, type World } from "./sweep-world.ts";
 
 export interface SweepReport {
   readonly ended: number;
-  readonly reconciled: number;
+  /** Instances that somebody should have ended before, or that nobody knew of. */
+  readonly leaked: number;
+  /** Instances that were replaced for their age, or heard late of their place. */
+  readonly renewed: number;
+  readonly quotaRepairs: number;
   readonly failures: number;
+  /** Sandboxes that were live when it began. */
+  readonly live: number;
 }
 
 export interface Sweeper {
@@ -81,26 +87,27 @@ export function makeSweeper(deps: CoreDeps, ender: Ender, placing: Placing): Swe
   return {
     async sweepOnce() {
       const world = await lookAround(ports);
-      const tally = { ended: 0, reconciled: 0, failures: 0 };
-      const sweep = <T>(items: Iterable<T>, count: "ended" | "reconciled", act: (item: T) => Promise<boolean>) =>
+      const tally = { ended: 0, leaked: 0, renewed: 0, quotaRepairs: 0, failures: 0 };
+      const sweep = <T>(items: Iterable<T>, act: (item: T) => Promise<keyof typeof tally | null>) =>
         each(items, width, async (item) => {
           try {
-            if (await act(item)) tally[count] += 1;
+            const done = await act(item);
+            if (done !== null) tally[done] += 1;
           } catch (error) {
             tally.failures += 1;
             logger.error("sweep step failed, repeated with the next sweep", { error });
           }
         });
-      await sweep(world.sandboxes.values(), "ended", (record) => sweepSandbox(record, world));
-      await sweep(world.instances.values(), "reconciled", (record) => instanceSweeper.sweepRecord(record, world));
-      await sweep([...world.truth.values(), ...world.remains], "reconciled", (truth) =>
-        instanceSweeper.sweepTruth(truth, world),
-      );
+      await sweep(world.sandboxes.values(), async (record) => ((await sweepSandbox(record, world)) ? "ended" : null));
+      await sweep(world.instances.values(), (record) => instanceSweeper.sweepRecord(record, world));
+      await sweep([...world.truth.values(), ...world.remains], (truth) => instanceSweeper.sweepTruth(truth, world));
       const projects = new Set([...deps.recount, ...[...world.sandboxes.values()].map((record) => record.projectId)]);
-      await sweep(await quotaSweeper.count(projects), "reconciled", (count) => quotaSweeper.repair(count));
+      await sweep(await quotaSweeper.count(projects), async (count) =>
+        (await quotaSweeper.repair(count)) ? "quotaRepairs" : null,
+      );
       suspects.forgetUnseen();
-      if (tally.ended + tally.reconciled > 0) deps.pool.refill();
-      return tally;
+      if (tally.ended + tally.leaked + tally.renewed > 0) deps.pool.refill();
+      return { ...tally, live: world.sandboxes.size };
     },
   };
 }

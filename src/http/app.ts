@@ -2,6 +2,7 @@ import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Health } from "#contracts/control/shared.ts";
 import { addApiKeyRoutes } from "./api-key-routes.ts";
 import { authentication } from "./authentication.ts";
+import { addCapacityRoute } from "./capacity-route.ts";
 import type { ControlDependencies } from "./dependencies.ts";
 import { answerFailure } from "./failure.ts";
 import { openApiDocument } from "./openapi-document.ts";
@@ -48,5 +49,6 @@ export function makeControlApp(deps: ControlDependencies): OpenAPIHono<ControlEn
   addUnsupportedRoutes(routes, deps);
   addTemplateRoutes(routes, deps);
   addApiKeyRoutes(routes, deps);
+  addCapacityRoute(routes, deps);
   return app;
 }

@@ -1,7 +1,17 @@
+import type { CapacityAnswer } from "#contracts/control/capacity.ts";
 import type { Principal } from "#core/model.ts";
 import type { Clock } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { ControlPlane } from "./control-plane.ts";
+
+/** How many instances there is room for at once: the least of all limits. */
+export interface CapacityFacts {
+  readonly instances: number;
+  readonly boundBy: string;
+  /** Epoch milliseconds. */
+  readonly readAt: number;
+  readonly limits: readonly CapacityAnswer["limits"][number][];
+}
 
 export interface ControlConfig {
   /** Integer on sandboxes, its digits on templates (contract rule 9). */
@@ -14,6 +24,8 @@ export interface ControlConfig {
   readonly previewUrl?: (sandboxId: string) => string;
   /** The caller's address from what the server passes as bindings (`c.env`); the way differs from server to server. @default unknown */
   readonly sourceIp?: (bindings: unknown) => string | null;
+  /** Limits as they were last read; undefined while nobody has. @default - never known */
+  readonly capacity?: () => Promise<CapacityFacts | undefined>;
   /**
    * Who the server in front of the app has let in already, from its bindings; undefined: nobody, the request's API key decides.
    * @default - the API key decides

@@ -6,6 +6,7 @@ import {
   createApiKeyRequestSchema,
   createdApiKeySchema,
 } from "#contracts/control/api-keys.ts";
+import { capacitySchema } from "#contracts/control/capacity.ts";
 import {
   createdSandboxSchema,
   createSandboxRequestSchema,
@@ -29,6 +30,7 @@ export const wire = {
   acknowledgement: named(acknowledgementSchema, "Acknowledgement"),
   apiKeyAnswer: named(apiKeyAnswerSchema, "ApiKeyAnswer"),
   apiKeyList: named(apiKeyListSchema, "ApiKeyList"),
+  capacity: named(capacitySchema, "Capacity"),
   createApiKeyRequest: named(createApiKeyRequestSchema, "CreateApiKeyRequest"),
   createSandboxRequest: named(createSandboxRequestSchema, "CreateSandboxRequest"),
   createdApiKey: named(createdApiKeySchema, "CreatedApiKey"),

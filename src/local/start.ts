@@ -16,6 +16,7 @@ import { makeEgressProxy } from "#egress/proxy.ts";
 import { systemHostAddresses, systemResolver } from "#egress/system-resolver.ts";
 import { makeGateway } from "#gateway/gateway.ts";
 import { makeControlApp } from "#http/app.ts";
+import type { CapacityFacts } from "#http/dependencies.ts";
 import { nodeSourceIp } from "#http/node-source-ip.ts";
 import { pathAddresses } from "#http/public-addresses.ts";
 import type { Logger } from "#telemetry/logger.ts";
@@ -171,6 +172,7 @@ async function openBothDoors(deps: StartDeps, parts: Parts): Promise<Doors> {
       publicHost: (id) => addresses.current.publicHost(id),
       previewUrl: (id) => addresses.current.previewUrl(id),
       sourceIp: nodeSourceIp,
+      capacity: () => Promise.resolve(capacityOf(config)),
     },
   });
   const doors = await openDoors(config, makeControlServer(app), gateway);
@@ -254,6 +256,16 @@ function platformConfig(config: LocalConfig): Parameters<typeof makePlatform>[0]
     sweepEveryMs: config.sweepSeconds * 1000,
     tombstoneSeconds: 86_400,
   };
+}
+
+function capacityOf({ maxSandboxes }: LocalConfig): CapacityFacts {
+  const limit = {
+    name: "--max-sandboxes",
+    value: maxSandboxes,
+    instances: maxSandboxes,
+    source: "configured",
+  } as const;
+  return { instances: maxSandboxes, boundBy: limit.name, readAt: clock.now(), limits: [limit] };
 }
 
 function omit(sizes: Readonly<Record<string, number>>, name: string): Readonly<Record<string, number>> {

@@ -74,7 +74,7 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
       if (running !== undefined) return running;
     }
     // What an earlier launch made may be in use.
-    const own = undo;
+    const own = group.made ? undo : nothing;
     own.add("access point", async () => deleteAccessPoints(efs, await listAccessPoints(efs, settings, instanceId)));
     const [accessPoint] = await both(
       ensureAccessPoint(efs, settings, instanceId, clock),

@@ -17,6 +17,8 @@ export interface Fault {
   readonly times?: number;
   /** The call does its work and only its answer is lost. @default false */
   readonly after?: boolean;
+  /** The call does its work, but only once this has resolved. */
+  readonly hold?: Promise<unknown>;
   /** A whole answer instead of an error: a 200 that says no. */
   readonly answer?: Readonly<Record<string, unknown>>;
 }
@@ -150,6 +152,7 @@ function makeServe(state: FakeState, calls: AwsCall[], faults: Map<string, { fau
 
   function answer(asked: Asked, fault: Fault | null): Record<string, unknown> | string | null {
     if (fault?.answer !== undefined) return { ...fault.answer };
+    if (fault?.hold !== undefined) return asked.run();
     if (fault !== null && fault.after !== true) throw failureOf(fault);
     const done = asked.run();
     if (fault !== null) throw failureOf(fault);
@@ -166,6 +169,7 @@ function makeServe(state: FakeState, calls: AwsCall[], faults: Map<string, { fau
       return reply(response, wire, operation, new AwsFailure("MissingAuthenticationToken", "Not signed.", 403));
     }
     const fault = faultOf(operation);
+    await fault?.hold;
     try {
       reply(response, wire, operation, answer(asked, fault));
     } catch (thrown) {

@@ -263,7 +263,7 @@ describe("sweeper", () => {
     });
     await world.platform.sweeper.sweepOnce();
     await world.clock.advance(15_000);
-    expect(await world.platform.sweeper.sweepOnce()).toMatchObject({ reconciled: 4, failures: 0 });
+    expect(await world.platform.sweeper.sweepOnce()).toMatchObject({ leaked: 4, failures: 0 });
     await world.clock.advance(5_000);
     const now = [...world.compute.existing.keys()];
     expect(now).toHaveLength(3);
