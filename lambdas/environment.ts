@@ -83,7 +83,6 @@ export const apiLifecycleEnvSchema = apiReadEnvSchema.extend({
   BULKHEAD_SECRET_PREFIX: z.string().min(1),
 });
 export const taskEventsEnvSchema = platformEnvSchema.extend({ ...bridgeEnv, ...dataKeyEnv, ...teardownEnv });
-export const sweeperEnvSchema = taskEventsEnvSchema;
 export const poolEnvSchema = platformEnvSchema.extend({ BULKHEAD_LAUNCH: json(launchSettingsSchema) });
 export const bridgeEnvSchema = baseEnvSchema.extend({
   /** The sandbox VPC's address range: the bridge connects to nothing else. */

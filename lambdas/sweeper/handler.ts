@@ -1,13 +1,13 @@
 import type { DynamoDBStreamEvent, ScheduledEvent } from "aws-lambda";
 import { makePlatform } from "#core/platform.ts";
-import { readEnvironment, sweeperEnvSchema } from "../environment.ts";
+import { readEnvironment, taskEventsEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 import { type BatchAnswer, eachChange } from "../parts/each-record.ts";
 import { platformConfig } from "../parts/platform-config.ts";
 import { makePorts, makeStores } from "../parts/ports.ts";
 import { makeTeardownPorts } from "../parts/teardown-ports.ts";
 
-const env = readEnvironment(sweeperEnvSchema, process.env);
+const env = readEnvironment(taskEventsEnvSchema, process.env);
 const common = makeCommon("sweeper", env);
 const { logger, metrics } = common;
 const { stores, settle } = makeStores(common, env);
