@@ -7,7 +7,9 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     plugins: { bulkhead: { rules: { "own-lines": ownLines } } },
-    languageOptions: { parserOptions: { project: ["./tsconfig.json", "./infra/tsconfig.json"], tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { project: ["./tsconfig.json", "./infra/tsconfig.json"], tsconfigRootDir: import.meta.dirname },
+    },
     rules: {
       "max-lines": ["error", { max: 400, skipBlankLines: true, skipComments: true }],
       "bulkhead/own-lines": ["error", { max: 60 }],
@@ -23,7 +25,10 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ["src/*/main.ts", "src/edge/*/main.ts", "lambdas/*/handler.ts", "scripts/**", "test/**"], rules: { "no-restricted-syntax": "off" } },
+  {
+    files: ["src/*/main.ts", "src/edge/*/main.ts", "lambdas/*/handler.ts", "scripts/**", "test/**"],
+    rules: { "no-restricted-syntax": "off" },
+  },
   {
     files: ["test/**"],
     rules: {

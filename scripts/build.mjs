@@ -1,6 +1,8 @@
-// Bundles the programs that run: the command line, the platform on one machine, its database worker and the agent.
+// Bundles the programs that run: the command line, the platform on one machine, its database worker and the agent; and puts together
+// what the images for AWS are built from.
 import { chmod, readFile, rm, symlink } from "node:fs/promises";
 import { build } from "esbuild";
+import { buildImages } from "./build-images.mjs";
 
 const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
 const common = {
@@ -44,6 +46,7 @@ await Promise.all([
     outExtension: { ".js": ".cjs" },
   }),
 ]);
+await buildImages();
 await chmod("dist/bulkhead.mjs", 0o755);
 // `npx bulkhead` in the checkout: npm links the commands of dependencies only.
 await rm("node_modules/.bin/bulkhead", { force: true });

@@ -11,6 +11,8 @@ export const motoVersion = "5.2.5";
 
 const run = promisify(execFile);
 const cache = join(dirname(fileURLToPath(import.meta.url)), "..", "node_modules", ".cache", "bulkhead");
+/** Versions of everything that comes with it, as they were tried together. */
+const tried = join(dirname(fileURLToPath(import.meta.url)), "..", "test", "support", "moto", "requirements.txt");
 const installMs = 300_000;
 
 function advice(step, error) {
@@ -48,12 +50,7 @@ export async function ensureMoto(say = () => {}) {
     await run("python3", ["-m", "venv", making], { timeout: installMs }).catch((error) => {
       throw advice("venv", error);
     });
-    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
-    await run(join(making, "bin", "python"), [...pip, `moto[server]==${motoVersion}`], { timeout: installMs }).catch(
-      (error) => {
-        throw advice("pip", error);
-      },
-    );
+    await install(join(making, "bin", "python"), say);
     // Another test run may have been faster: then its installation is as good as ours.
     await rename(making, home).catch(async (error) => {
       if (!(await exists(python))) throw error;
@@ -62,6 +59,27 @@ export async function ensureMoto(say = () => {}) {
     return python;
   } finally {
     await rm(making, { recursive: true, force: true });
+  }
+}
+
+async function install(python, say) {
+  const pip = [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--disable-pip-version-check",
+    "--no-input",
+    `moto[server]==${motoVersion}`,
+  ];
+  try {
+    await run(python, [...pip, "--constraint", tried], { timeout: installMs });
+  } catch (error) {
+    // Some of these versions want another Python than this one; moto itself may not.
+    say(`not installable as tried (${String(error.message).split("\n")[0]}), so with whatever versions pip finds`);
+    await run(python, pip, { timeout: installMs }).catch((second) => {
+      throw advice("pip", second);
+    });
   }
 }
 

@@ -91,7 +91,8 @@ export function instanceStoreContract(name: string, make: MakeWorld): void {
       await instances.claim(idOf(1), "s1");
       expect(await instances.findByAddress("10.0.0.1")).toEqual(await instances.get(idOf(2)));
       const claimed = await instances.get(idOf(2));
-      if (claimed !== undefined) await instances.replace({ ...claimed, state: "stopping", version: claimed.version + 1 });
+      if (claimed !== undefined)
+        await instances.replace({ ...claimed, state: "stopping", version: claimed.version + 1 });
       expect(await instances.findByAddress("10.0.0.1")).toMatchObject({ id: idOf(2), state: "stopping" });
       await instances.remove(idOf(2));
       expect(await instances.findByAddress("10.0.0.1")).toMatchObject({ id: idOf(1), sandboxId: "s1" });

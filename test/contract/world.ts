@@ -10,8 +10,8 @@ import { ensureTable, makeDynamoStores } from "#aws/stores.ts";
 import type { AuditLog, InstanceStore, KeyStore, SandboxStore, TemplateStore } from "#core/ports.ts";
 import { systemClock } from "#core/system-clock.ts";
 import { type Logger, noopLogger } from "#telemetry/logger.ts";
-import { startMoto } from "#test/support/moto/moto.ts";
 import { makeMemoryStores } from "#test/support/memory-stores.ts";
+import { startMoto } from "#test/support/moto/moto.ts";
 import { makeVirtualClock, type VirtualClock } from "#test/support/virtual-clock.ts";
 
 /** Empty stores and the time they live in. */

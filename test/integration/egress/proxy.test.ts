@@ -4,10 +4,10 @@ import { connect, createServer as createTcpServer, type Socket } from "node:net"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "#core/system-clock.ts";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
 import type { EgressDecision, EgressIdentity, EgressOptions, Resolver } from "#egress/ports.ts";
 import { type EgressListener, makeEgressProxy } from "#egress/proxy.ts";
-import { systemClock } from "#core/system-clock.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 
 const identity: EgressIdentity = { sandboxId: "s1", projectId: "p1", internetAccess: true };

@@ -9,9 +9,9 @@ import {
 } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "#core/system-clock.ts";
 import { type Gateway, makeGateway } from "#gateway/gateway.ts";
 import type { GatewayOptions, Target } from "#gateway/ports.ts";
-import { systemClock } from "#core/system-clock.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 import { aTarget, sandboxId, testKeys, testTokens } from "../../unit/gateway/support.ts";
 

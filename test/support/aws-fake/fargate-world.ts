@@ -51,7 +51,7 @@ export function clockOf({ state }: AwsFake): Clock {
 }
 
 /** What the adapter needs to work on the fake. @param maxAttempts of the clients: 1 shows each call */
-export function fargateDeps(fake: AwsFake, maxAttempts = 1): FargateDeps & { readonly clock: Clock } {
+export function fargateDeps(fake: AwsFake, maxAttempts = 1): FargateDeps & { readonly clients: ComputeClients } {
   const { region, vpcId, fileSystemId } = fake.state;
   for (const name of ["gateway", "bridge", "proxy", "files", "endpoints"]) fake.addGroup(name);
   return {

@@ -59,6 +59,7 @@ describe("the runbook", () => {
     "proxy-unhealthy",
     "launch-failures",
     "capacity",
+    "quotas-to-raise",
   ])("has a section for the alarm %s", (alarm) => {
     expect(anchorsOf("docs/aws-operations.md")).toContain(alarm);
   });

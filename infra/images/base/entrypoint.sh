@@ -1,0 +1,35 @@
+#!/bin/sh
+# First process of an instance. Runs as root, before anything of a sandbox is there: gives the instance's own uid a name and its places,
+# then becomes the agent.
+set -eu
+
+uid=${BULKHEAD_USER_UID:?is not set}
+gid=${BULKHEAD_USER_GID:?is not set}
+case "$uid:$gid" in
+*[!0-9:]* | 0:* | *:0 | :* | *:)
+  echo "BULKHEAD_USER_UID and BULKHEAD_USER_GID must be numbers other than 0" >&2
+  exit 64
+  ;;
+esac
+
+umask 022
+run=/run/bulkhead
+mkdir -p "$run/etc"
+cat >"$run/etc/passwd" <<END
+root:x:0:0:agent:/nonexistent:/usr/sbin/nologin
+user:x:$uid:$gid:user:/workspace:/bin/bash
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+END
+cat >"$run/etc/group" <<END
+root:x:0:
+user:x:$gid:
+nogroup:x:65534:
+END
+
+# Scratch volumes may come as root's own, whatever the image says.
+chmod 0755 "$run" "$run/etc"
+chmod 1777 /tmp
+chown "$uid:$gid" /home/user
+chmod 0700 /home/user
+
+exec /opt/bulkhead/bin/node /opt/bulkhead/agent.cjs

@@ -1,0 +1,46 @@
+const teardown = { deployment: "measure", cluster: "measure", vpcId: "vpc-0", fileSystemId: "fs-0" };
+const groups = { gateway: "sg-1", bridge: "sg-2", proxy: "sg-3", fileSystem: "sg-4", endpoints: "sg-5" };
+
+/** Values that every function accepts and that lead nowhere: enough to load it, never to call anything. */
+export const harmlessEnvironment: Readonly<Record<string, string>> = {
+  AWS_REGION: "us-east-1",
+  AWS_ACCESS_KEY_ID: "none",
+  AWS_SECRET_ACCESS_KEY: "none",
+  AWS_EC2_METADATA_DISABLED: "true",
+  AWS_LAMBDA_FUNCTION_NAME: "measure",
+  BULKHEAD_DEPLOYMENT: "measure",
+  BULKHEAD_LOG_LEVEL: "error",
+  BULKHEAD_TABLE: "measure",
+  BULKHEAD_GATEWAY_URL: "https://gateway.invalid",
+  BULKHEAD_DOMAIN: "",
+  BULKHEAD_BRIDGE: "measure-bridge",
+  BULKHEAD_JANITOR: "measure-janitor",
+  BULKHEAD_DATA_KEY: "alias/measure",
+  BULKHEAD_SIGNING_KEY: "alias/measure-signing",
+  BULKHEAD_SECRET_PREFIX: "measure/",
+  BULKHEAD_FIRST_KEY_SECRET: "measure/first-key",
+  BULKHEAD_SANDBOX_CIDR: "10.0.0.0/16",
+  BULKHEAD_MOUNT: "/mnt/files",
+  BULKHEAD_SETTINGS: JSON.stringify({
+    idleTimeoutSeconds: 3600,
+    maxLifetimeSeconds: 86_400,
+    createWaitMs: 20_000,
+    quotaPerProject: 10,
+    pool: {},
+    tombstoneSeconds: 86_400,
+    launchesPerSecond: 10,
+    launchBurst: 50,
+    organizationId: 1,
+    defaultProject: "default",
+  }),
+  BULKHEAD_TEARDOWN: JSON.stringify(teardown),
+  BULKHEAD_LAUNCH: JSON.stringify({
+    ...teardown,
+    subnetIds: ["subnet-0"],
+    executionRoleArn: "arn:aws:iam::000000000000:role/none",
+    securityGroups: groups,
+    s3PrefixListId: "pl-0",
+    egressProxy: { host: "egress.invalid", port: 3128 },
+    images: { base: "image.invalid/base@sha256:0" },
+  }),
+};
