@@ -1,6 +1,7 @@
 import { App, Tags } from "aws-cdk-lib";
 import { parseDeploymentConfig } from "./config.ts";
 import { NetworkStack } from "./stacks/network-stack.ts";
+import { PlatformStack } from "./stacks/platform-stack.ts";
 import { StateStack } from "./stacks/state-stack.ts";
 
 const app = new App();
@@ -10,8 +11,8 @@ const env = account === undefined || region === undefined ? {} : { env: { accoun
 
 const network = new NetworkStack(app, `${deployment}-network`, { config, ...env });
 const state = new StateStack(app, `${deployment}-state`, { config, network, ...env });
-// Here: const platform = new PlatformStack(app, `${deployment}-platform`, { config, network, state, ...env });
+const platform = new PlatformStack(app, `${deployment}-platform`, { config, network, state, ...env });
 
 // Not `bulkhead:deployment`: that tag gives tear-down the right to remove what carries it, and only instances' things do.
-for (const stack of [network, state]) Tags.of(stack).add("bulkhead:platform", deployment);
+for (const stack of [network, state, platform]) Tags.of(stack).add("bulkhead:platform", deployment);
 app.synth();

@@ -15,17 +15,21 @@ const cache = join(dirname(fileURLToPath(import.meta.url)), "..", "node_modules"
 const tried = join(dirname(fileURLToPath(import.meta.url)), "..", "test", "support", "moto", "requirements.txt");
 const installMs = 300_000;
 
-function advice(step, error) {
-  const said = String(error.stderr ?? error.message ?? error)
+/** The end of what a command had to say. */
+function said(error) {
+  return String(error.stderr || error.message)
     .trim()
     .split("\n")
     .slice(-6)
     .join("\n");
+}
+
+function advice(step, error) {
   const what = {
     venv: "Python's venv module is needed: install python3 and, on Debian and Ubuntu, python3-venv (apt-get install python3-venv).",
     pip: "pip could not install it: check the network and the PyPI mirror (PIP_INDEX_URL), then run `node scripts/ensure-moto.mjs` again.",
   }[step];
-  return new Error(`moto ${motoVersion} is not installed. ${what}\n${said}`, { cause: error });
+  return new Error(`moto ${motoVersion} is not installed. ${what}\n${said(error)}`, { cause: error });
 }
 
 async function exists(path) {
@@ -76,7 +80,7 @@ async function install(python, say) {
     await run(python, [...pip, "--constraint", tried], { timeout: installMs });
   } catch (error) {
     // Some of these versions want another Python than this one; moto itself may not.
-    say(`not installable as tried (${String(error.message).split("\n")[0]}), so with whatever versions pip finds`);
+    say(`not with the versions that were tried, so with those that pip finds: ${said(error)}`);
     await run(python, pip, { timeout: installMs }).catch((second) => {
       throw advice("pip", second);
     });

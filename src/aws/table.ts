@@ -13,7 +13,7 @@ export const tableSchema = {
 } as const;
 
 /** Spreads what lives over partitions, so that the sweeper's index is no hot key. */
-export const liveShards = 4;
+export const liveShards = 2;
 
 export function shardOf(id: string): number {
   return (id.codePointAt(id.length - 1) ?? 0) % liveShards;

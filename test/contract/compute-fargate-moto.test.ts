@@ -67,6 +67,7 @@ computeContract("Fargate on moto", makeWorld, {
   "simultaneous launches": "moto ignores clientToken",
   "no room": "moto has no quotas",
   "later placement": "moto's tasks run at once",
+  "nothing listed afterwards": "moto lists families that have no revision left",
 });
 
 describe("Fargate on moto", () => {

@@ -17,7 +17,7 @@ export interface ComputeWorld {
 
 /** What a world cannot show, and why. */
 export type ComputeGaps = Partial<
-  Record<"simultaneous launches" | "no room" | "limits" | "later placement" | "address inside the subnet", string>
+  Record<"simultaneous launches" | "no room" | "limits" | "later placement" | "nothing listed afterwards", string>
 >;
 
 export const instanceId = (number: number) => `i${String(number).padStart(16, "0")}`;
@@ -119,8 +119,15 @@ export function computeContract(name: string, make: () => Promise<ComputeWorld>,
       expect(states.filter((state) => state !== "gone")).toEqual([]);
       await world.settle();
       await world.compute.stop(instanceId(1));
-      expect(await world.compute.list()).toEqual([]);
       expect(await world.left()).toEqual([]);
+    });
+
+    can("nothing listed afterwards")("lists nothing of an instance that was ended", async () => {
+      const world = await make();
+      await world.compute.launch(aLaunch());
+      await world.place();
+      await end(world, instanceId(1));
+      expect(await world.compute.list()).toEqual([]);
     });
 
     it("ends an instance that has not started yet", async () => {

@@ -122,6 +122,7 @@ export class EdgeService extends Construct {
     });
     container.addUlimits({ name: UlimitName.NOFILE, softLimit: 65_535, hardLimit: 65_535 });
     acknowledge(definition, {
+      "Annotation::@aws-cdk/aws-ecs:ecrImageRequiresPolicy": "The execution role may pull it: roles.ts.",
       "AwsSolutions-ECS2": "Names and addresses of this deployment's own objects; nothing in it is secret.",
     });
     return definition;

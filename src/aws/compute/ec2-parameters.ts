@@ -14,7 +14,7 @@ export function flatten(parameters: QueryParameters, prefix = ""): Record<string
 function flattenValue(name: string, value: QueryValue): Record<string, string> {
   if (typeof value !== "object") return { [name]: String(value) };
   if (!isList(value)) return flatten(value, `${name}.`);
-  return Object.assign({}, ...value.map((item, index) => flattenValue(`${name}.${index + 1}`, item)));
+  return Object.fromEntries(value.flatMap((item, index) => Object.entries(flattenValue(`${name}.${index + 1}`, item))));
 }
 
 function isList(value: QueryParameters | readonly QueryValue[]): value is readonly QueryValue[] {

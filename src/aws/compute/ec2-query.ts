@@ -6,7 +6,7 @@ import { HttpRequest } from "@smithy/core/protocols";
 import { AdaptiveRetryStrategy, isThrottlingError, isTransientError } from "@smithy/core/retry";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { SignatureV4, type SignatureV4Init } from "@smithy/signature-v4";
-import type { RetryStrategyV2, RetryToken, SdkError } from "@smithy/types";
+import type { RetryStrategyV2, RetryToken } from "@smithy/types";
 import * as z from "zod";
 import { flatten, type QueryParameters } from "./ec2-parameters.ts";
 
@@ -110,6 +110,8 @@ async function nextAttempt(retry: RetryStrategyV2, token: RetryToken, thrown: un
   }
 }
 
+type SdkError = Parameters<typeof isTransientError>[0];
+
 /** Every field it adds to an Error is optional. */
 function isSdkError(thrown: unknown): thrown is SdkError {
   return thrown instanceof Error;
@@ -118,7 +120,7 @@ function isSdkError(thrown: unknown): thrown is SdkError {
 /** Found as the SDK's clients find theirs. */
 function endpointOf({ region, endpoint }: Ec2Options): () => Promise<string> {
   if (endpoint !== undefined) return () => Promise.resolve(endpoint);
-  return loadConfig<string>({
+  return loadConfig({
     environmentVariableSelector: (env) => env["AWS_ENDPOINT_URL_EC2"] ?? env["AWS_ENDPOINT_URL"],
     configFileSelector: (profile) => profile["endpoint_url"],
     default: `https://ec2.${region}.${region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com"}`,

@@ -6,7 +6,7 @@ import { computeClients } from "./clients.ts";
 import { fargateEnforcement } from "./enforcement.ts";
 import { fargateSize } from "./fargate-size.ts";
 import { makeFargateTeardown, type TeardownDeps } from "./fargate-teardown.ts";
-import { asNoRoom, callProvider, isUnknown } from "./provider-failure.ts";
+import { isUnknown, launchFailure } from "./provider-failure.ts";
 import { createGroup, deleteGroups, listGroups, setRules } from "./security-group.ts";
 import type { LaunchSettings } from "./settings.ts";
 import { listTasks, runTask, stopTasks } from "./task.ts";
@@ -109,7 +109,7 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
         return { providerId, endpoint: null, enforced: fargateEnforcement };
       } catch (thrown) {
         await undo.run();
-        return callProvider(() => Promise.reject(asNoRoom(thrown)));
+        throw launchFailure(thrown);
       }
     },
     describe: async (instanceId) => (await teardown.describe(instanceId)) ?? justLaunched(instanceId),

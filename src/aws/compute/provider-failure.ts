@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
-import { callService } from "../service-failure.ts";
+import { callService, serviceFailure } from "../service-failure.ts";
 
 const named = z.object({ name: z.string(), message: z.string().default("") });
 
@@ -34,13 +34,15 @@ export function isUnknown(thrown: unknown): boolean {
   return !(thrown instanceof BulkheadError) && !answered.safeParse(thrown).success;
 }
 
-/** @returns CAPACITY_EXHAUSTED for a rate or a quota that was reached; anything else as it was */
-export function asNoRoom(thrown: unknown): unknown {
+const service = "The container service";
+
+/** What a failed launch means: CAPACITY_EXHAUSTED where a rate or a quota was reached, else as any failed call. */
+export function launchFailure(thrown: unknown): BulkheadError {
   if (thrown instanceof BulkheadError) return thrown;
   const { name, message } = named.safeParse(thrown).data ?? { name: "", message: "" };
   // First: ECS reports a quota of vCPUs as throttling.
   if (quotas.has(name) || noRoom.test(message)) return full(thrown, 30);
-  return throttles.has(name) ? full(thrown, 5) : thrown;
+  return throttles.has(name) ? full(thrown, 5) : serviceFailure(service, thrown);
 }
 
 export function full(cause: unknown, retryAfterSeconds: number): BulkheadError {
@@ -53,7 +55,7 @@ export function full(cause: unknown, retryAfterSeconds: number): BulkheadError {
 
 /** Runs a call to ECS, EC2 or EFS: what fails becomes a typed error. */
 export function callProvider<T>(run: () => Promise<T>): Promise<T> {
-  return callService("The container service", run);
+  return callService(service, run);
 }
 
 /** Runs a call; errors of these names are what was wanted. */

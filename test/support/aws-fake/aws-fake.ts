@@ -166,7 +166,8 @@ function makeServe(state: FakeState, calls: AwsCall[], faults: Map<string, { fau
     const { wire, operation, body } = asked;
     calls.push({ operation, body });
     if (request.headers.authorization?.startsWith("AWS4-HMAC-SHA256 ") !== true) {
-      return reply(response, wire, operation, new AwsFailure("MissingAuthenticationToken", "Not signed.", 403));
+      reply(response, wire, operation, new AwsFailure("MissingAuthenticationToken", "Not signed.", 403));
+      return;
     }
     const fault = faultOf(operation);
     await fault?.hold;
@@ -194,7 +195,7 @@ function reply(
   const status = failure?.status ?? (answer === null ? 204 : 200);
   if (wire === "ec2") {
     response.writeHead(status, { "content-type": "text/xml" });
-    response.end(failure === null ? success(operation, String(answer)) : ec2Failure(failure));
+    response.end(failure === null ? success(operation, typeof answer === "string" ? answer : "") : ec2Failure(failure));
     return;
   }
   const code = failure?.code ?? "";
