@@ -22,7 +22,7 @@ export function makeUndo(logger: Logger): Undo {
           await step.undo();
         } catch (error) {
           failed.push(step.name);
-          logger.error("undo failed, left to the sweeper", { step: step.name, error });
+          logger.error("step not undone", { step: step.name, error });
         }
       }
       return failed;

@@ -7,6 +7,7 @@ import { openAdmission } from "#core/admission.ts";
 import { makeEvents } from "#core/events.ts";
 import { makePlatform, type Platform } from "#core/platform.ts";
 import type { Events } from "#core/ports.ts";
+import { makeUndo, type Undo } from "#core/saga.ts";
 import { systemClock as clock } from "#core/system-clock.ts";
 import { cacheTemplates } from "#core/template-cache.ts";
 import { makeTokenVerifier } from "#core/tokens.ts";
@@ -59,13 +60,11 @@ const organizationId = 1;
 
 /** Everything of the platform on this machine, in the order it is needed. When it throws, what was opened is closed again. */
 export async function startLocalPlatform(deps: StartDeps): Promise<RunningPlatform> {
-  const undo: (() => Promise<unknown>)[] = [];
+  const undo = makeUndo(deps.logger);
   try {
     return await assemble(deps, undo);
   } catch (thrown) {
-    for (const step of undo.reverse()) {
-      await step().catch((error: unknown) => deps.logger.error("start not fully undone", { error }));
-    }
+    await undo.run();
     throw thrown;
   }
 }
@@ -81,7 +80,7 @@ interface Parts {
   readonly database: LocalDatabase;
 }
 
-async function assemble(deps: StartDeps, undo: (() => Promise<unknown>)[]): Promise<RunningPlatform> {
+async function assemble(deps: StartDeps, undo: Undo): Promise<RunningPlatform> {
   const { config, home, progress } = deps;
   const parts = await makeParts(deps, undo);
   const { platform, compute, shelf } = parts;
@@ -97,7 +96,7 @@ async function assemble(deps: StartDeps, undo: (() => Promise<unknown>)[]): Prom
   // Before the doors open: whoever sees the platform answer finds the key.
   await ensureDevelopmentKey(home, platform.keys);
   const doors = await openBothDoors(deps, parts);
-  undo.push(() => doors.close());
+  undo.add("doors", () => doors.close());
   platform.start();
   started = true;
   return {
@@ -107,19 +106,19 @@ async function assemble(deps: StartDeps, undo: (() => Promise<unknown>)[]): Prom
   };
 }
 
-async function makeParts(deps: StartDeps, undo: (() => Promise<unknown>)[]): Promise<Parts> {
+async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
   const { config, home, logger, progress } = deps;
   const database = await openDatabase(home.databaseDir, deps.assets.databaseWorker);
-  undo.push(() => database.close());
+  undo.add("database", () => database.close());
   const stored = await openStores(database, logger);
   const stores = { ...stored, templates: cacheTemplates(stored.templates, clock) };
   const decisions = makeFileDecisionLog({ path: join(home.logsDir, "egress.jsonl"), logger });
-  undo.push(() => decisions.close());
+  undo.add("egress log", () => decisions.close());
   const shelf = makeTemplateShelf({ store: stores.templates, home: home.root, clock, logger, progress });
   // Compute asks who owns an instance, which the platform built on compute tells.
   const live: { current: LiveSandboxes | null } = { current: null };
   const compute = makeCompute(deps, shelf, decisions, (instanceId) => live.current?.identify(instanceId));
-  undo.push(() => compute.closeAll());
+  undo.add("instances", () => compute.closeAll());
   const tokens = makeLocalTokenSigner({ keyFile: home.signingKeyFile, clock });
   const events = makeEvents();
   const agent = makeAgentBridge({ tls: "never", clock, logger });

@@ -141,7 +141,7 @@ describe("EC2's Query protocol", () => {
       random: () => new Uint8Array(),
     };
     await createGroup(ec2, settings, "i1");
-    await setRules(ec2, settings, "sg-9");
+    await setRules(ec2, settings, "sg-9", clock);
     await listGroups(ec2, settings, "i1");
     await listGroups(ec2, settings);
     await deleteGroups(ec2, settings, "i1", { clock, retryForMs: 0 });

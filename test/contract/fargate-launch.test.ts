@@ -42,12 +42,17 @@ function definition() {
 }
 
 describe("a launch on Fargate", () => {
-  it("takes each step once, and waits for the access point", async () => {
+  it("takes each step once, and waits for the access point and for the group to be known", async () => {
     await compute.launch(aLaunch());
-    const polled = operations().filter((name) => name === "DescribeAccessPoints").length;
-    expect(polled).toBeLessThanOrEqual(3);
-    expect([...new Set(operations())].sort()).toEqual([...steps].sort());
-    expect(operations().length - polled).toBe(steps.length - 1);
+    const count = (step: string) => operations().filter((name) => name === step).length;
+    const waited = ["DescribeAccessPoints", "RevokeSecurityGroupEgress"];
+    for (const step of waited) expect(count(step)).toBeLessThanOrEqual(4);
+    const others = steps.filter((step) => !waited.includes(step));
+    expect(
+      operations()
+        .filter((name) => !waited.includes(name))
+        .sort(),
+    ).toEqual(others.sort());
   });
 
   it("closes the group before anything uses it: in from gateway and bridge, out to four places", async () => {
@@ -71,6 +76,21 @@ describe("a launch on Fargate", () => {
       rule("out", "sg-endpoints", 443),
       rule("out", "pl-s3", 443),
     ]);
+  });
+
+  it("does not go on with a group that may let everything out", async () => {
+    fake.fail("RevokeSecurityGroupEgress", { code: "InvalidPermission.NotFound" });
+    await expect(compute.launch(aLaunch())).rejects.toMatchObject({ code: "INTERNAL_ERROR" });
+    expect(operations()).not.toContain("RunTask");
+    expect(fake.left()).toEqual([]);
+  });
+
+  it("takes a default rule that is gone for revoked: the first answer was lost", async () => {
+    fake.fail("RevokeSecurityGroupEgress", { code: "InternalError", status: 500, after: true, times: 2 });
+    const patient = makeFargateCompute({ ...deps, clients: fargateDeps(fake, 3).clients });
+    await patient.launch(aLaunch());
+    const group = fake.state.securityGroups.get(fake.taskOf(instanceId(1)).securityGroups[0] ?? "");
+    expect(group?.rules.filter((rule) => rule.protocol !== "tcp")).toEqual([]);
   });
 
   it("registers a definition without role, secret, log driver or capability that the agent does not need", async () => {
@@ -111,6 +131,8 @@ describe("a launch on Fargate", () => {
     await compute.launch(aLaunch());
     const [point] = fake.state.accessPoints.values();
     const [agent] = definition().containerDefinitions;
+    expect(uidOf(instanceId(1))).toBeGreaterThanOrEqual(20_000);
+    expect(uidOf(instanceId(1))).toBeLessThan(60_000);
     const uid = Number(agent?.environment.find(({ name }) => name === "BULKHEAD_USER_UID")?.value);
     expect(point).toMatchObject({
       posixUser: { Uid: uid, Gid: uid },

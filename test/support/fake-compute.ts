@@ -1,17 +1,7 @@
-import type { Enforcement } from "#contracts/domain.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Endpoint } from "#core/model.ts";
 import type { Clock, Compute, InstanceExit, InstanceTruth, LaunchRequest } from "#core/ports.ts";
-
-export const fakeEnforcement: Enforcement = {
-  cpu: "fake",
-  memory: "fake",
-  pids: "fake",
-  disk: "fake",
-  network: "fake",
-  identity: "fake",
-  syscalls: "fake",
-};
+import { someEnforcement } from "./fixtures.ts";
 
 export interface FakeCompute extends Compute {
   /** How many instances fit; more are refused with CAPACITY_EXHAUSTED. */
@@ -82,7 +72,7 @@ export function makeFakeCompute(clock: Clock): FakeCompute {
       return {
         providerId: `fake-${request.instanceId}`,
         endpoint: addressOf(request.instanceId),
-        enforced: fakeEnforcement,
+        enforced: someEnforcement,
       };
     },
     describe: async (instanceId) => (existing.has(instanceId) ? truth(instanceId) : undefined),

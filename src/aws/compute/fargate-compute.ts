@@ -78,7 +78,7 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
     own.add("access point", async () => deleteAccessPoints(efs, await listAccessPoints(efs, settings, instanceId)));
     const [accessPoint] = await both(
       ensureAccessPoint(efs, settings, instanceId, clock),
-      setRules(ec2, settings, group.id),
+      setRules(ec2, settings, group.id, clock),
     );
     own.add("task definition", () => deleteTaskDefinitions(ecs, settings, instanceId));
     const definition = await ensureDefinition(request, accessPoint, group.made);

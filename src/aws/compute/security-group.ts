@@ -10,6 +10,9 @@ import { type LaunchSettings, type TeardownSettings, tagNames } from "./settings
 const tlsPort = 443;
 const nfsPort = 2049;
 const pollMs = 2_000;
+/** A new group is not known everywhere at once. */
+const knownMs = 10_000;
+const lookMs = 500;
 
 /** A list of one is not told from its item in XML, and a list of none is empty text. */
 function list<T extends z.ZodType>(item: T) {
@@ -22,6 +25,9 @@ const groupSchema = z.object({
   tagSet: list(z.object({ key: z.string(), value: z.string() })),
 });
 const groupsSchema = z.object({ securityGroupInfo: list(groupSchema), nextToken: z.string().optional() });
+const egressSchema = z.object({
+  securityGroupInfo: list(z.object({ ipPermissionsEgress: list(z.object({ ipProtocol: z.string() })) })),
+});
 const createdSchema = z.object({ groupId: z.string() });
 
 export interface InstanceGroup {
@@ -78,15 +84,10 @@ export async function createGroup(
 }
 
 /** The instance's own firewall: in from gateway and bridge, out to proxy, files and image, and nothing else. Safe to repeat. */
-export async function setRules(ec2: Ec2Query, settings: LaunchSettings, GroupId: string): Promise<void> {
+export async function setRules(ec2: Ec2Query, settings: LaunchSettings, GroupId: string, clock: Clock): Promise<void> {
   const { securityGroups: groups, agentPort, egressProxy, s3PrefixListId } = settings;
   // Revoked first: a new security group lets everything out.
-  await unless(["InvalidPermission.NotFound"], () =>
-    ec2.call("RevokeSecurityGroupEgress", {
-      GroupId,
-      IpPermissions: [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }],
-    }),
-  );
+  await revokeDefault(ec2, GroupId, clock);
   await unless(["InvalidPermission.Duplicate"], () =>
     ec2.call("AuthorizeSecurityGroupIngress", {
       GroupId,
@@ -104,6 +105,29 @@ export async function setRules(ec2: Ec2Query, settings: LaunchSettings, GroupId:
       ],
     }),
   );
+}
+
+async function revokeDefault(ec2: Ec2Query, GroupId: string, clock: Clock): Promise<void> {
+  const IpPermissions = [{ IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] }];
+  const giveUpAt = clock.now() + knownMs;
+  for (;;) {
+    try {
+      await ec2.call("RevokeSecurityGroupEgress", { GroupId, IpPermissions });
+      return;
+    } catch (thrown) {
+      // Revoked before, or not known there yet: only the group itself tells.
+      if (hasName(thrown, "InvalidPermission.NotFound") && !(await isOpen(ec2, GroupId))) return;
+      if (!hasName(thrown, "InvalidPermission.NotFound", "InvalidGroup.NotFound") || clock.now() >= giveUpAt)
+        throw thrown;
+      await clock.sleep(lookMs);
+    }
+  }
+}
+
+/** Some rule lets out more than one protocol: none of ours does. */
+async function isOpen(ec2: Ec2Query, id: string): Promise<boolean> {
+  const { securityGroupInfo } = egressSchema.parse(await ec2.call("DescribeSecurityGroups", { GroupId: [id] }));
+  return securityGroupInfo.flatMap((group) => group.ipPermissionsEgress).some((rule) => rule.ipProtocol === "-1");
 }
 
 const port = (number: number) => ({ IpProtocol: "tcp", FromPort: number, ToPort: number });

@@ -4,7 +4,7 @@ import { escapeXml, makeEc2, Parameters } from "./ec2.ts";
 import { makeEcs, remaining } from "./ecs.ts";
 import { describeTask } from "./ecs-task.ts";
 import { efsOperation, makeEfs } from "./efs.ts";
-import { AwsFailure, type FakeState, holdsInterface, makeState, statusOf, type Tag, type Task } from "./state.ts";
+import { AwsFailure, type FakeState, holdsInterface, makeState, pace, statusOf, type Tag, type Task } from "./state.ts";
 
 /** A fault that calls of one operation meet. */
 export interface Fault {
@@ -84,7 +84,14 @@ export async function startAwsFake(): Promise<AwsFake> {
     eventOf: (task) => describeTask(state, task, false),
     addGroup(name, tags = []) {
       const id = `sg-${name}`;
-      state.securityGroups.set(id, { id, name, vpcId: state.vpcId, tags, rules: [] });
+      state.securityGroups.set(id, {
+        id,
+        name,
+        vpcId: state.vpcId,
+        tags,
+        rules: [],
+        createdAt: state.now() - pace.groupKnown,
+      });
       return id;
     },
     async stop() {

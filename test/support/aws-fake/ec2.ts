@@ -1,4 +1,13 @@
-import { AwsFailure, type FakeState, holdsInterface, page, type Rule, type SecurityGroup, type Tag } from "./state.ts";
+import {
+  AwsFailure,
+  type FakeState,
+  holdsInterface,
+  pace,
+  page,
+  type Rule,
+  type SecurityGroup,
+  type Tag,
+} from "./state.ts";
 
 /** Answers the elements below the root, as XML. */
 export type Ec2Operation = (parameters: Parameters) => string;
@@ -69,6 +78,13 @@ export function makeEc2(state: FakeState): Readonly<Record<string, Ec2Operation>
     return found;
   }
 
+  /** For what changes its rules: that may hear of a new group later. */
+  function known(id: string): SecurityGroup {
+    const found = group(id);
+    if (state.now() - found.createdAt >= pace.groupKnown) return found;
+    throw new AwsFailure("InvalidGroup.NotFound", `The security group '${id}' does not exist`);
+  }
+
   function readTags(parameters: Parameters): Tag[] {
     return parameters
       .list("TagSpecification", (specification) => {
@@ -100,7 +116,7 @@ export function makeEc2(state: FakeState): Readonly<Record<string, Ec2Operation>
       throw new AwsFailure("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.");
     }
     const id = `sg-${String(state.nextNumber()).padStart(8, "0")}`;
-    state.securityGroups.set(id, { id, name, vpcId, tags, rules: [everything] });
+    state.securityGroups.set(id, { id, name, vpcId, tags, rules: [everything], createdAt: state.now() });
     return `<return>true</return><groupId>${id}</groupId>`;
   }
 
@@ -127,7 +143,7 @@ export function makeEc2(state: FakeState): Readonly<Record<string, Ec2Operation>
 
   function authorize(direction: Rule["direction"]): Ec2Operation {
     return (parameters) => {
-      const target = group(parameters.take("GroupId"));
+      const target = known(parameters.take("GroupId"));
       const rules = readRules(parameters, direction);
       if (rules.some((rule) => target.rules.some(sameRule(rule)))) {
         throw new AwsFailure("InvalidPermission.Duplicate", "the specified rule already exists");
@@ -141,7 +157,7 @@ export function makeEc2(state: FakeState): Readonly<Record<string, Ec2Operation>
   }
 
   function revokeEgress(parameters: Parameters): string {
-    const target = group(parameters.take("GroupId"));
+    const target = known(parameters.take("GroupId"));
     for (const rule of readRules(parameters, "out")) {
       // Of a VPC that is not the default one, a rule that is not there is an error.
       if (!target.rules.some(sameRule(rule))) {
@@ -169,16 +185,23 @@ export function makeEc2(state: FakeState): Readonly<Record<string, Ec2Operation>
       name: parameters.take(`${filter}.Name`),
       values: parameters.list(`${filter}.Value`, (value) => parameters.take(value)),
     }));
+    const ids = parameters.list("GroupId", (id) => group(parameters.take(id)).id);
     const token = parameters.optional("NextToken");
     parameters.optional("MaxResults");
     parameters.done();
-    const found = [...state.securityGroups.values()].filter((one) => filters.every((filter) => matches(one, filter)));
+    const found = [...state.securityGroups.values()].filter(
+      (one) => (ids.length === 0 || ids.includes(one.id)) && filters.every((filter) => matches(one, filter)),
+    );
     const { items, next } = page(found, state.limits.pageSize, token);
-    const item = ({ id, name, vpcId, tags }: SecurityGroup) => {
+    const item = ({ id, name, vpcId, tags, rules }: SecurityGroup) => {
+      const egress = rules
+        .filter((rule) => rule.direction === "out")
+        .map((rule) => `<item><ipProtocol>${rule.protocol}</ipProtocol></item>`)
+        .join("");
       const tagSet = tags
         .map((tag) => `<item><key>${tag.key}</key><value>${escapeXml(tag.value)}</value></item>`)
         .join("");
-      return `<item><groupId>${id}</groupId><groupName>${name}</groupName><vpcId>${vpcId}</vpcId><tagSet>${tagSet}</tagSet></item>`;
+      return `<item><groupId>${id}</groupId><groupName>${name}</groupName><vpcId>${vpcId}</vpcId><tagSet>${tagSet}</tagSet><ipPermissionsEgress>${egress}</ipPermissionsEgress></item>`;
     };
     const more = next === undefined ? "" : `<nextToken>${next}</nextToken>`;
     return `<securityGroupInfo>${items.map(item).join("")}</securityGroupInfo>${more}`;

@@ -19,6 +19,7 @@ export interface SecurityGroup {
   readonly name: string;
   readonly vpcId: string;
   readonly tags: readonly Tag[];
+  readonly createdAt: number;
   rules: Rule[];
 }
 
@@ -75,6 +76,8 @@ export const pace = {
   /** From STOPPED until the network interface lets go of its security groups. */
   released: 5_000,
   accessPointReady: 1_000,
+  /** A new security group is not known everywhere before. */
+  groupKnown: 400,
   /** Stopped tasks are shown for an hour. */
   shown: 3_600_000,
 } as const;
