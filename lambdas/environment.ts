@@ -97,10 +97,3 @@ export const bootstrapEnvSchema = stateEnvSchema.extend({
   /** Secret that receives the deployment's first API key. */
   BULKHEAD_FIRST_KEY_SECRET: z.string().min(1),
 });
-
-/** @throws Error that names every bad variable at once, never a value */
-export function readEnvironment<T extends z.ZodType>(schema: T, variables: NodeJS.ProcessEnv): z.output<T> {
-  const parsed = schema.safeParse(variables);
-  if (parsed.success) return parsed.data;
-  throw new Error(`Bad environment:\n${z.prettifyError(parsed.error)}`);
-}

@@ -1,5 +1,6 @@
+import { readEnvironment } from "#contracts/environment.ts";
 import { makeApi } from "../api/make-api.ts";
-import { apiReadEnvSchema, readEnvironment } from "../environment.ts";
+import { apiReadEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 import { makePorts, makeStores } from "../parts/ports.ts";
 import { makeCapacityReader } from "../parts/stored-capacity.ts";

@@ -1,7 +1,8 @@
 import type { APIGatewayAuthorizerResult } from "aws-lambda";
+import { readEnvironment } from "#contracts/environment.ts";
 import { makeAudit } from "#core/audit.ts";
 import { makeKeyService } from "#core/keys.ts";
-import { authorizerEnvSchema, readEnvironment } from "../environment.ts";
+import { authorizerEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 import { makeStores } from "../parts/ports.ts";
 import { type AuthorizerEvent, authorize } from "./authorize.ts";

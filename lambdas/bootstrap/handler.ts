@@ -1,8 +1,9 @@
 import * as z from "zod";
 import { makeSecretShelf } from "#aws/secret-shelf.ts";
+import { readEnvironment } from "#contracts/environment.ts";
 import { makeAudit } from "#core/audit.ts";
 import { makeKeyService } from "#core/keys.ts";
-import { bootstrapEnvSchema, readEnvironment } from "../environment.ts";
+import { bootstrapEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 import { makeStores } from "../parts/ports.ts";
 import { ensureFirstKey } from "./first-key.ts";

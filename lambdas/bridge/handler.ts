@@ -1,8 +1,9 @@
 import { makeAgentBridge } from "#bridge/agent-bridge.ts";
 import { answerBridgeCall } from "#bridge/answer-call.ts";
 import type { BridgeAnswer } from "#contracts/bridge.ts";
+import { readEnvironment } from "#contracts/environment.ts";
 import { inAddressRange } from "#core/address-range.ts";
-import { bridgeEnvSchema, readEnvironment } from "../environment.ts";
+import { bridgeEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 
 const env = readEnvironment(bridgeEnvSchema, process.env);

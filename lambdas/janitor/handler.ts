@@ -1,6 +1,7 @@
 import type { Context } from "aws-lambda";
+import { readEnvironment } from "#contracts/environment.ts";
 import { type JanitorAnswer, janitorCallSchema } from "#contracts/janitor.ts";
-import { janitorEnvSchema, readEnvironment } from "../environment.ts";
+import { janitorEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 import { removeFiles } from "./remove-files.ts";
 

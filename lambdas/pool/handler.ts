@@ -1,7 +1,8 @@
 import type { DynamoDBStreamEvent, ScheduledEvent } from "aws-lambda";
 import { makeFargateCompute } from "#aws/compute/fargate-compute.ts";
+import { readEnvironment } from "#contracts/environment.ts";
 import { makePlatform } from "#core/platform.ts";
-import { poolEnvSchema, readEnvironment } from "../environment.ts";
+import { poolEnvSchema } from "../environment.ts";
 import { makeAdmission } from "../parts/admission.ts";
 import { makeCapacityKeeper } from "../parts/capacity.ts";
 import { makeCommon } from "../parts/common.ts";

@@ -1,6 +1,7 @@
 import type { DynamoDBStreamEvent, ScheduledEvent } from "aws-lambda";
+import { readEnvironment } from "#contracts/environment.ts";
 import { makePlatform } from "#core/platform.ts";
-import { readEnvironment, taskEventsEnvSchema } from "../environment.ts";
+import { taskEventsEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 import { type BatchAnswer, eachChange } from "../parts/each-record.ts";
 import { platformConfig } from "../parts/platform-config.ts";

@@ -1,7 +1,8 @@
 import type { EventBridgeEvent } from "aws-lambda";
 import { parseTaskEvent } from "#aws/compute/task-event.ts";
+import { readEnvironment } from "#contracts/environment.ts";
 import { makePlatform } from "#core/platform.ts";
-import { readEnvironment, taskEventsEnvSchema } from "../environment.ts";
+import { taskEventsEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 import { platformConfig } from "../parts/platform-config.ts";
 import { makePorts, makeStores } from "../parts/ports.ts";

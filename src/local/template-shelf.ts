@@ -3,7 +3,7 @@ import type { Clock, TemplateStore } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { PreparedTemplate } from "./compute/types.ts";
 import type { Progress } from "./progress.ts";
-import { builtInTemplates } from "./templates/built-in.ts";
+import { localTemplates } from "./templates/built-in.ts";
 import { prepareTemplate } from "./templates/prepare.ts";
 
 export interface TemplateShelf {
@@ -50,7 +50,7 @@ export function makeTemplateShelf(deps: ShelfDeps): TemplateShelf {
   return {
     prepared: (name) => ready.get(name),
     async open({ codeInterpreter, onReady }) {
-      for (const record of builtInTemplates(clock.now())) {
+      for (const record of localTemplates(clock.now())) {
         if (record.name === "code-interpreter" && !codeInterpreter) {
           await write(
             record,

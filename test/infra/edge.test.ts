@@ -6,7 +6,15 @@ import { egressProxyEnvSchema } from "../../src/edge/egress-proxy/env.ts";
 import { gatewayEnvSchema } from "../../src/edge/gateway/env.ts";
 import { foundation } from "./support/app.ts";
 import { idleAcknowledgements, unacknowledgedFindings } from "./support/nag.ts";
-import { actionsOf, conditionOf, flat, type Properties, resourcesOf, statementsOf, theResource } from "./support/resources.ts";
+import {
+  actionsOf,
+  conditionOf,
+  flat,
+  type Properties,
+  resourcesOf,
+  statementsOf,
+  theResource,
+} from "./support/resources.ts";
 
 const image = `public.example/edge@sha256:${"e".repeat(64)}`;
 
@@ -14,7 +22,13 @@ function edgeOf(context: Record<string, unknown> = {}) {
   const base = foundation(context);
   const stack = new Stack(base.app, "edge");
   const edge = new EdgeServices(stack, "Edge", { ...base, images: { edge: image } });
-  return { ...base, stack, edge, template: Template.fromStack(stack), networkTemplate: Template.fromStack(base.network) };
+  return {
+    ...base,
+    stack,
+    edge,
+    template: Template.fromStack(stack),
+    networkTemplate: Template.fromStack(base.network),
+  };
 }
 
 const domain = { domain: "sandboxes.example.com", hostedZoneId: "Z0123456789ABC" };
@@ -129,7 +143,9 @@ describe.each(all)("%s", (name) => {
   it("lets tasks drain: five minutes for what is open, silence for more than an hour", () => {
     const targets = theResource(template, "AWS::ElasticLoadBalancingV2::TargetGroup").properties;
     expect(targets).toMatchObject({ Port: 8080, Protocol: "HTTP", TargetType: "ip", HealthCheckPath: "/health" });
-    expect(attributesOf(targets, "TargetGroupAttributes")).toMatchObject({ "deregistration_delay.timeout_seconds": "300" });
+    expect(attributesOf(targets, "TargetGroupAttributes")).toMatchObject({
+      "deregistration_delay.timeout_seconds": "300",
+    });
     const balancer = theResource(template, "AWS::ElasticLoadBalancingV2::LoadBalancer").properties;
     expect(attributesOf(balancer, "LoadBalancerAttributes")).toMatchObject({
       "idle_timeout.timeout_seconds": "4000",
@@ -141,7 +157,10 @@ describe.each(all)("%s", (name) => {
     const { properties } = theResource(template, "AWS::ElasticLoadBalancingV2::LoadBalancer");
     const attributes = attributesOf(properties, "LoadBalancerAttributes");
     const bucket = theResource(template, "AWS::S3::Bucket");
-    expect(attributes).toMatchObject({ "connection_logs.s3.enabled": "true", "connection_logs.s3.bucket": { Ref: bucket.id } });
+    expect(attributes).toMatchObject({
+      "connection_logs.s3.enabled": "true",
+      "connection_logs.s3.bucket": { Ref: bucket.id },
+    });
     expect(attributes["access_logs.s3.enabled"]).toBeUndefined();
     const policy = theResource(template, "AWS::S3::BucketPolicy").properties["PolicyDocument"];
     const allowed = statementsOf(policy).filter((one) => actionsOf(one).includes("s3:PutObject"));
@@ -177,7 +196,9 @@ describe.each(withoutDomain)("without a domain (%s)", (name) => {
   const { template, edge } = variants[name];
 
   it("nothing is open to the internet", () => {
-    expect(inboundOf(template).filter((rule) => rule["CidrIp"] !== undefined || rule["CidrIpv6"] !== undefined)).toEqual([]);
+    expect(
+      inboundOf(template).filter((rule) => rule["CidrIp"] !== undefined || rule["CidrIpv6"] !== undefined),
+    ).toEqual([]);
     const { properties } = theResource(template, "AWS::ElasticLoadBalancingV2::LoadBalancer");
     expect(properties["Scheme"]).toBe("internal");
     expect(JSON.stringify(properties["Subnets"])).not.toContain("edgeSubnet");
@@ -247,7 +268,9 @@ describe.each(withDomain)("%s: with one", (name) => {
     });
     template.hasResourceProperties("AWS::ElasticLoadBalancingV2::Listener", {
       Port: 80,
-      DefaultActions: [{ Type: "redirect", RedirectConfig: { Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301" } }],
+      DefaultActions: [
+        { Type: "redirect", RedirectConfig: { Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301" } },
+      ],
     });
     template.resourceCountIs("AWS::CloudFront::Distribution", 0);
   });
@@ -267,7 +290,11 @@ describe("certificate and records", () => {
       DomainValidationOptions: [{ DomainName: domain.domain, HostedZoneId: domain.hostedZoneId }],
     });
     for (const name of [`${domain.domain}.`, `*.${domain.domain}.`]) {
-      template.hasResourceProperties("AWS::Route53::RecordSet", { Name: name, HostedZoneId: domain.hostedZoneId, Type: "A" });
+      template.hasResourceProperties("AWS::Route53::RecordSet", {
+        Name: name,
+        HostedZoneId: domain.hostedZoneId,
+        Type: "A",
+      });
     }
   });
 
@@ -275,7 +302,9 @@ describe("certificate and records", () => {
     const { template } = variants["with a certificate from elsewhere"];
     template.resourceCountIs("AWS::CertificateManager::Certificate", 0);
     template.resourceCountIs("AWS::Route53::RecordSet", 0);
-    expect(Object.keys(template.findOutputs("*", { Description: Match.stringLikeRegexp("Point .* here") }))).toHaveLength(1);
+    expect(
+      Object.keys(template.findOutputs("*", { Description: Match.stringLikeRegexp("Point .* here") })),
+    ).toHaveLength(1);
   });
 });
 
@@ -339,7 +368,9 @@ describe("what tasks may do", () => {
   });
 
   it("is for tasks of this account", () => {
-    for (const { properties } of resourcesOf(template, "AWS::IAM::Role").filter(({ id }) => /TaskRole|ExecutionRole/.test(id))) {
+    for (const { properties } of resourcesOf(template, "AWS::IAM::Role").filter(({ id }) =>
+      /TaskRole|ExecutionRole/.test(id),
+    )) {
       const [trust] = statementsOf(properties["AssumeRolePolicyDocument"]);
       expect(trust?.Principal).toEqual({ Service: "ecs-tasks.amazonaws.com" });
       expect(conditionOf(trust, "StringEquals", "aws:SourceAccount")).toBe("${AWS::AccountId}");
@@ -351,10 +382,16 @@ describe("profiles", () => {
   it("dev: one task each on Spot, no scaling, all goes with the stack", () => {
     const { template } = variants.dev;
     for (const { properties } of resourcesOf(template, "AWS::ECS::Service")) {
-      expect(properties).toMatchObject({ DesiredCount: 1, CapacityProviderStrategy: [{ CapacityProvider: "FARGATE_SPOT" }] });
+      expect(properties).toMatchObject({
+        DesiredCount: 1,
+        CapacityProviderStrategy: [{ CapacityProvider: "FARGATE_SPOT" }],
+      });
     }
     template.resourceCountIs("AWS::ApplicationAutoScaling::ScalableTarget", 0);
-    for (const { deletionPolicy } of [...resourcesOf(template, "AWS::Logs::LogGroup"), ...resourcesOf(template, "AWS::S3::Bucket")]) {
+    for (const { deletionPolicy } of [
+      ...resourcesOf(template, "AWS::Logs::LogGroup"),
+      ...resourcesOf(template, "AWS::S3::Bucket"),
+    ]) {
       expect(deletionPolicy).toBe("Delete");
     }
     template.resourceCountIs("Custom::S3AutoDeleteObjects", 1);
@@ -364,7 +401,10 @@ describe("profiles", () => {
   it("prod: two tasks each on demand that grow with CPU and memory, a load balancer that is not deleted by mistake", () => {
     const { template } = variants.prod;
     for (const { properties } of resourcesOf(template, "AWS::ECS::Service")) {
-      expect(properties).toMatchObject({ DesiredCount: 2, CapacityProviderStrategy: [{ CapacityProvider: "FARGATE" }] });
+      expect(properties).toMatchObject({
+        DesiredCount: 2,
+        CapacityProviderStrategy: [{ CapacityProvider: "FARGATE" }],
+      });
     }
     template.resourceCountIs("AWS::ApplicationAutoScaling::ScalableTarget", 2);
     template.resourceCountIs("AWS::ApplicationAutoScaling::ScalingPolicy", 4);

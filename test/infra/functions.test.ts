@@ -3,6 +3,7 @@ import { Match, Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { soloKey } from "#aws/table.ts";
+import { readEnvironment } from "#contracts/environment.ts";
 import { contextKeys } from "#core/envelope.ts";
 import { PlatformFunction } from "../../infra/constructs/functions/platform-function.ts";
 import { statementOf } from "../../infra/constructs/functions/right.ts";
@@ -72,7 +73,7 @@ const interfaces = [
 describe("every function", () => {
   it.each(functionNames)("%s has the environment that its handler reads", (name) => {
     const variables = { ...variablesOf(name), AWS_REGION: "eu-west-1" };
-    expect(environment.readEnvironment(schemas[name], variables)).toMatchObject({ BULKHEAD_DEPLOYMENT: "bulkhead" });
+    expect(readEnvironment(schemas[name], variables)).toMatchObject({ BULKHEAD_DEPLOYMENT: "bulkhead" });
   });
 
   it.each(functionNames)("%s runs on arm64, as an ES module, with a log and a role of its own", (name) => {

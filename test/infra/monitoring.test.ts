@@ -4,7 +4,15 @@ import { describe, expect, it } from "vitest";
 import { metricDimension, metricNamespace, metricUnits } from "#telemetry/metrics.ts";
 import { deployment } from "./support/deployment.ts";
 import { unacknowledgedFindings } from "./support/nag.ts";
-import { actionsOf, conditionOf, flat, type Properties, resourcesOf, statementsOf, theResource } from "./support/resources.ts";
+import {
+  actionsOf,
+  conditionOf,
+  flat,
+  type Properties,
+  resourcesOf,
+  statementsOf,
+  theResource,
+} from "./support/resources.ts";
 
 const dev = deployment({ alarmEmail: "ops@example.com" });
 const prod = deployment({ profile: "prod" });
@@ -34,9 +42,7 @@ function watchedBy(properties: Properties): Watched[] {
   const several = properties["Metrics"] as { MetricStat?: Stated }[] | undefined;
   if (several === undefined) return [properties as Watched];
   return several.flatMap(({ MetricStat }) =>
-    MetricStat === undefined
-      ? []
-      : [{ ...MetricStat.Metric, Statistic: MetricStat.Stat, Period: MetricStat.Period }],
+    MetricStat === undefined ? [] : [{ ...MetricStat.Metric, Statistic: MetricStat.Stat, Period: MetricStat.Period }],
   );
 }
 
@@ -48,7 +54,11 @@ interface Stated {
 
 describe("alarms", () => {
   it("are there for what the runbook knows", () => {
-    expect(namesOf("prod").map((name) => name.replace("bulkhead-", "")).sort()).toEqual([
+    expect(
+      namesOf("prod")
+        .map((name) => name.replace("bulkhead-", ""))
+        .sort(),
+    ).toEqual([
       "api-errors",
       "api-latency",
       "capacity",
@@ -80,7 +90,9 @@ describe("alarms", () => {
 
   it("each link a section that the runbook has", () => {
     const runbook = readFileSync("docs/aws-operations.md", "utf8");
-    const sections = [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
+    const sections = [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
+      title.toLowerCase().replaceAll(" ", "-"),
+    );
     for (const properties of alarmsOf("prod")) {
       const [, anchor] = /docs\/aws-operations\.md#([a-z-]+)$/.exec(String(properties["AlarmDescription"])) ?? [];
       expect(sections, String(properties["AlarmName"])).toContain(anchor);

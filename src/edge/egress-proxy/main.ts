@@ -1,12 +1,12 @@
 import { createServer } from "node:http";
 import { makeDocumentClient } from "#aws/clients.ts";
 import { makeDynamoStores } from "#aws/stores.ts";
+import { readEnvironment } from "#contracts/environment.ts";
 import { inAddressRange } from "#core/address-range.ts";
 import { systemClock as clock } from "#core/system-clock.ts";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
 import { makeEgressProxy } from "#egress/proxy.ts";
 import { systemHostAddresses, systemResolver } from "#egress/system-resolver.ts";
-import { readEnvironment } from "../environment.ts";
 import { drainMs, failToStart, listening, makeService, runUntilStopped } from "../service.ts";
 import { makeDecisionLines } from "./decision-lines.ts";
 import { egressProxyEnvSchema } from "./env.ts";

@@ -1,13 +1,13 @@
 import { makeDocumentClient } from "#aws/clients.ts";
 import { readPublicKey } from "#aws/kms-token-signer.ts";
 import { makeDynamoStores } from "#aws/stores.ts";
+import { readEnvironment } from "#contracts/environment.ts";
 import { inAddressRange } from "#core/address-range.ts";
 import { makeAudit } from "#core/audit.ts";
 import { makeKeyService } from "#core/keys.ts";
 import { systemClock as clock } from "#core/system-clock.ts";
 import { makeTokenVerifier } from "#core/tokens.ts";
 import { makeGateway } from "#gateway/gateway.ts";
-import { readEnvironment } from "../environment.ts";
 import { drainMs, failToStart, listening, makeService, runUntilStopped } from "../service.ts";
 import { makeTableDirectory } from "./directory.ts";
 import { gatewayEnvSchema } from "./env.ts";

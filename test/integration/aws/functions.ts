@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
-import { type Account, deployment, region } from "./account.ts";
+import { type Account, region } from "./account.ts";
 
 /** Handlers as AWS loads them: each reads its environment when it is imported. */
 export interface Functions {
@@ -38,7 +38,7 @@ function environment(account: Account, endpoint: string, mount: string): Record<
     AWS_SECRET_ACCESS_KEY: "test",
     AWS_ENDPOINT_URL: endpoint,
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
-    BULKHEAD_DEPLOYMENT: deployment,
+    BULKHEAD_DEPLOYMENT: launch.deployment,
     BULKHEAD_LOG_LEVEL: process.env["AWS_TEST_LOG"] ?? "error",
     BULKHEAD_TABLE: account.table,
     BULKHEAD_SETTINGS: JSON.stringify(settings),

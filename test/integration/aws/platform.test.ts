@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CreateSecurityGroupCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { CreateAccessPointCommand, EFSClient } from "@aws-sdk/client-efs";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { deployment, region } from "./account.ts";
+import { computeClients } from "#aws/compute/clients.ts";
+import { region } from "./account.ts";
 import { everyMinute, itemsOf, restEvent, streamEvent, tasksIn } from "./events.ts";
 import { openWorld, parsed, type World } from "./world.ts";
 
@@ -96,17 +96,15 @@ describe("the platform on AWS", () => {
   it("finds what no record knows by its tags alone, and takes it away", async () => {
     const { account } = world;
     const tags = [
-      { Key: "bulkhead:deployment", Value: deployment },
+      { Key: "bulkhead:deployment", Value: account.launch.deployment },
       { Key: "bulkhead:instance", Value: "i0000000000orphan" },
     ];
-    await new EC2Client({ region }).send(
-      new CreateSecurityGroupCommand({
-        GroupName: "orphan",
-        Description: "left by a crash",
-        VpcId: account.launch.vpcId,
-        TagSpecifications: [{ ResourceType: "security-group", Tags: tags }],
-      }),
-    );
+    await computeClients(region).ec2.call("CreateSecurityGroup", {
+      GroupName: "orphan",
+      GroupDescription: "left by a crash",
+      VpcId: account.launch.vpcId,
+      TagSpecification: [{ ResourceType: "security-group", Tag: tags }],
+    });
     await new EFSClient({ region }).send(
       new CreateAccessPointCommand({ ClientToken: "o", FileSystemId: account.launch.fileSystemId, Tags: tags }),
     );

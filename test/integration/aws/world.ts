@@ -2,11 +2,12 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DescribeSecurityGroupsCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { ECSClient, ListTaskDefinitionsCommand } from "@aws-sdk/client-ecs";
 import { DescribeAccessPointsCommand, EFSClient } from "@aws-sdk/client-efs";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { APIGatewayProxyResult } from "aws-lambda";
+import { computeClients } from "#aws/compute/clients.ts";
+import { listGroups } from "#aws/compute/security-group.ts";
 import { type CallLog, startCallLog } from "#test/support/call-log.ts";
 import { startMoto } from "#test/support/moto/moto.ts";
 import { type Account, makeAccount, region } from "./account.ts";
@@ -132,16 +133,15 @@ function agentPost(port: number, path: string, body: unknown): Promise<{ status:
 }
 
 async function leftovers({ table, launch }: Account, mount: string): Promise<string[]> {
-  const groups = await new EC2Client({ region }).send(
-    new DescribeSecurityGroupsCommand({ Filters: [{ Name: "tag-key", Values: ["bulkhead:instance"] }] }),
-  );
+  const { ec2 } = computeClients(region);
+  const groups = await listGroups(ec2, launch);
   const points = await new EFSClient({ region }).send(
     new DescribeAccessPointsCommand({ FileSystemId: launch.fileSystemId }),
   );
   const definitions = await new ECSClient({ region }).send(new ListTaskDefinitionsCommand({ status: "ACTIVE" }));
   return [
     ...(await tasksIn("instances")).map((task) => `task ${task.startedBy ?? ""}`),
-    ...(groups.SecurityGroups ?? []).map((group) => `group ${group.GroupName ?? ""}`),
+    ...groups.map((group) => `group of ${group.instanceId}`),
     ...(points.AccessPoints ?? []).map((point) => `access point ${point.RootDirectory?.Path ?? ""}`),
     ...(definitions.taskDefinitionArns ?? []),
     ...(await readdir(join(mount, "instances")).catch(() => [])).map((name) => `files of ${name}`),

@@ -3,8 +3,8 @@ import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFi
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
 import type { ContainerDefinition } from "@aws-sdk/client-ecs";
+import { build } from "esbuild";
 import { buildImages } from "../../../scripts/build-images.mjs";
 
 const root = join(import.meta.dirname, "../../..");
@@ -42,7 +42,7 @@ export class ImageRoot {
     }
     const etc = join(this.directory, "etc");
     mkdirSync(etc);
-    for (const name of ["passwd", "group"]) symlinkSync(`/run/bulkhead/etc/${name}`, join(etc, name));
+    for (const name of ["passwd", "group"]) symlinkSync(`../run/bulkhead/etc/${name}`, join(etc, name));
   }
 
   remove(): void {

@@ -1,7 +1,7 @@
 import { request } from "node:https";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { taskDefinition } from "#aws/compute/task-definition.ts";
 import { launchSettingsSchema } from "#aws/compute/settings.ts";
+import { taskDefinition } from "#aws/compute/task-definition.ts";
 import { makeAgentBridge } from "#bridge/agent-bridge.ts";
 import type { Endpoint } from "#core/model.ts";
 import { systemClock } from "#core/system-clock.ts";
@@ -30,6 +30,22 @@ const uid = definition.environment?.find(({ name }) => name === "BULKHEAD_USER_U
 
 const bridge = makeAgentBridge({ tls: "required", clock: systemClock, logger: noopLogger });
 const at = ({ port }: Container): Endpoint => ({ kind: "tcp", host: "127.0.0.1", port });
+
+/** At most 40 processes, ended at once. */
+const forkUntilRefused = `
+import os, signal
+made = []
+try:
+    for _ in range(40):
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+        made.append(pid)
+except BlockingIOError:
+    print("refused after", len(made))
+for pid in made:
+    os.kill(pid, signal.SIGKILL)
+`;
 
 interface Ran {
   readonly stdout: string;
@@ -61,8 +77,8 @@ describe.runIf(asRoot)("the image of an instance, run as its task definition say
     running.push(container);
     return container;
   };
-  const activated = async () => {
-    const container = await start();
+  const activated = async (variables?: Readonly<Record<string, string>>) => {
+    const container = await start(variables);
     const state = await bridge.health(at(container), 20_000);
     const endpoint = { ...at(container), fingerprint: state.certificate_fingerprint ?? "" };
     await bridge.activate(endpoint, {
@@ -110,14 +126,28 @@ describe.runIf(asRoot)("the image of an instance, run as its task definition say
     const lines = (await command(container, held)).stdout.trim().split("\n");
     expect(lines).toHaveLength(4);
     for (const line of lines) expect(line).toMatch(/ 0{16}$/);
+    expect((await command(container, "grep NoNewPrivs /proc/self/status")).stdout).toMatch(/\t1\n$/);
+  });
+
+  it("lets user code start the processes that its task definition names and no more, for good", async () => {
+    const container = await activated();
+    const limits = "ulimit -Su; ulimit -Hu; ulimit -Hc; (ulimit -u 100000) 2>/dev/null || echo held";
+    const named = definition.environment?.find(({ name }) => name === "BULKHEAD_USER_PROCESSES")?.value;
+    expect((await command(container, limits)).stdout).toBe(`${named}\n${named}\n0\nheld\n`);
+  });
+
+  it("refuses the process that is one too many, and serves on", async () => {
+    const container = await activated({ BULKHEAD_USER_PROCESSES: "24" });
+    expect((await command(container, `python3 -c '${forkUntilRefused}'`)).stdout).toMatch(/^refused after (1\d|2[0-3])\n$/);
+    expect((await command(container, "echo on")).stdout).toBe("on\n");
   });
 
   it("hides the agent's environment and the account's from user code", async () => {
     const container = await activated();
     expect((await command(container, "env | grep -E '^(BULKHEAD|ECS|AWS)_'; true")).stdout).toBe("");
-    expect((await command(container, "cat /proc/1/environ /proc/2/environ 2>/dev/null | tr '\\0' '\\n'")).stdout).not.toContain(
-      "BULKHEAD",
-    );
+    expect(
+      (await command(container, "cat /proc/1/environ /proc/2/environ 2>/dev/null | tr '\\0' '\\n'")).stdout,
+    ).not.toContain("BULKHEAD");
   });
 
   it.each([
@@ -126,6 +156,8 @@ describe.runIf(asRoot)("the image of an instance, run as its task definition say
     ["BULKHEAD_USER_UID", "root"],
     ["BULKHEAD_USER_UID", ""],
     ["BULKHEAD_USER_UID", "20000\nevil:x:0:0::/:/bin/sh"],
+    ["BULKHEAD_USER_PROCESSES", ""],
+    ["BULKHEAD_USER_PROCESSES", "unlimited"],
   ])("does not start with %s=%j", async (name, value) => {
     const container = await start({ [name]: value });
     expect(await container.exited).not.toBe(0);

@@ -1,8 +1,0 @@
-import * as z from "zod";
-
-/** @throws Error that names every bad variable at once, never a value */
-export function readEnvironment<T extends z.ZodType>(schema: T, variables: NodeJS.ProcessEnv): z.output<T> {
-  const parsed = schema.safeParse(variables);
-  if (parsed.success) return parsed.data;
-  throw new Error(`Bad environment:\n${z.prettifyError(parsed.error)}`);
-}
