@@ -3,7 +3,6 @@ import type { ISecurityGroup, ISubnet, IVpc } from "aws-cdk-lib/aws-ec2";
 import type { IRepository } from "aws-cdk-lib/aws-ecr";
 import type { IAccessPoint, IFileSystem } from "aws-cdk-lib/aws-efs";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import type { ILogGroup } from "aws-cdk-lib/aws-logs";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
@@ -88,4 +87,3 @@ export const functionNames = [
   "bootstrap",
 ] as const;
 export type FunctionName = (typeof functionNames)[number];
-export type PlatformFunctions = Readonly<Record<FunctionName, IFunction>>;

@@ -4,7 +4,7 @@ import type { Stores } from "#aws/stores.ts";
 export interface Unawaited {
   readonly stores: Stores;
   /** Resolves when every write that was begun has come out, whichever way: its own code deals with failures. */
-  settle(): Promise<void>;
+  readonly settle: () => Promise<void>;
 }
 
 /** The same stores, with the writes watched that the core does behind the answer: records of reads, last use of a key. */

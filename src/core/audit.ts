@@ -90,14 +90,15 @@ export function makeAudit(log: AuditLog, clock: Clock, logger: Logger): Audit {
       }
     },
     async aroundMaking(operation, work, target) {
-      let entered = false;
+      const entered: AuditEvent[] = [];
       try {
         const result = await work((made) => {
-          entered = true;
-          return event({ ...operation, target: made }, "allowed", {});
+          const entry = event({ ...operation, target: made }, "allowed", {});
+          entered.push(entry);
+          return entry;
         });
         // Found and not made: an earlier request's.
-        if (!entered) await log.append(event({ ...operation, target: target(result) }, "allowed", {}));
+        if (entered.length === 0) await log.append(event({ ...operation, target: target(result) }, "allowed", {}));
         return result;
       } catch (thrown) {
         await note(failure(operation, thrown));

@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Logger } from "#telemetry/logger.ts";
 import { type Admitted, admit, type Listener, type OpenLog } from "./admit.ts";
 import { parseAuthority, parseDestination } from "./destination.ts";
 import { forwardedHeaders, passedBack } from "./forward-headers.ts";
 import type { EgressDeps, EgressIdentity } from "./ports.ts";
-import { listenTcp, type TcpEgress, type TcpOptions, type WayOut } from "./tcp.ts";
+import { listenTcp, makeOrigins, type TcpEgress, type TcpOptions } from "./tcp.ts";
 
 export interface EgressListener {
   /** Stops listening, ends every connection of the instance and removes the socket. */
@@ -22,22 +23,49 @@ export interface EgressProxy {
   listen(socketPath: string, instanceId: string, identify: () => EgressIdentity | undefined): Promise<EgressListener>;
 }
 
+/** Whose connection it is. Rejects when that cannot be known. */
+type FindListener = (socket: Socket) => Listener | Promise<Listener>;
+
 /** The only way out: an HTTP forward proxy for CONNECT and absolute http:// requests. */
 export function makeEgressProxy(deps: EgressDeps): EgressProxy {
   const settings = { deniedPorts: [25], maxConnections: 256, connectMs: 10_000, idleMs: 600_000, ...deps.options };
+  // Beyond the limit of open destinations: connections that ask for nothing cost memory too.
+  const maxSockets = settings.maxConnections * 2;
+  const { clock, logger } = deps;
   return {
-    listen: (socketPath, instanceId, identify) =>
-      listenOn({ deps, settings, instanceId, identify, openConnections: 0 }, socketPath),
-    listenTcp: (options) =>
-      listenTcp({ clock: deps.clock, logger: deps.logger }, options, (instanceId, identity) =>
-        makeWayOut({ deps, settings, instanceId, identify: () => identity, openConnections: 0 }),
-      ),
+    listen(socketPath, instanceId, identify) {
+      const listener = { deps, settings, instanceId, identify, openConnections: 0 };
+      const wayOut = makeWayOut(logger, () => listener);
+      wayOut.server.maxConnections = maxSockets;
+      return listenOn(wayOut, socketPath, logger);
+    },
+    listenTcp(options) {
+      const tcp = { clock, logger, maxPerAddress: maxSockets };
+      const origins = makeOrigins(tcp, options, ({ instanceId, identity }) => {
+        return { deps, settings, instanceId, identify: () => identity, openConnections: 0 };
+      });
+      return listenTcp(tcp, options, makeWayOut(logger, origins.find).server, origins);
+    },
   };
 }
 
-/** The proxy of one instance, wherever its connections come from. */
-function makeWayOut(listener: Listener): WayOut {
+interface WayOut {
+  readonly server: Server;
+  readonly tunnels: ReadonlySet<Duplex>;
+}
+
+/** The proxy, wherever its connections come from. Not listening yet. */
+function makeWayOut(logger: Logger, find: FindListener): WayOut {
   const tunnels = new Set<Duplex>();
+  const serve = async (socket: Socket, work: (listener: Listener) => Promise<void>) => {
+    try {
+      await work(await find(socket));
+    } catch (error) {
+      // Who cannot be told apart gets nothing.
+      if (!socket.destroyed) logger.error("egress request failed", { error });
+      socket.destroy();
+    }
+  };
   const server = createServer(
     {
       maxHeaderSize: 32 * 1024,
@@ -45,15 +73,20 @@ function makeWayOut(listener: Listener): WayOut {
       requestTimeout: 0,
       keepAliveTimeout: 30_000,
       insecureHTTPParser: false,
+      noDelay: true,
+      keepAlive: true,
     },
-    (req, res) => void forward(listener, req, res),
+    (req, res) => {
+      req.on("error", () => {});
+      res.on("error", () => {});
+      void serve(req.socket, (listener) => forward(listener, req, res));
+    },
   );
-  // Beyond the limit of open destinations: connections that ask for nothing cost memory too.
-  server.maxConnections = listener.settings.maxConnections * 2;
   server.on("connect", (req: IncomingMessage, client: Duplex, head: Buffer) => {
+    client.on("error", () => client.destroy());
     tunnels.add(client);
     client.once("close", () => tunnels.delete(client));
-    void tunnel(listener, req, client, head);
+    void serve(req.socket, (listener) => tunnel(listener, req, client, head));
   });
   server.on("clientError", (_error, socket) => {
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -62,13 +95,12 @@ function makeWayOut(listener: Listener): WayOut {
   return { server, tunnels };
 }
 
-function listenOn(listener: Listener, socketPath: string): Promise<EgressListener> {
-  const { server, tunnels } = makeWayOut(listener);
+function listenOn({ server, tunnels }: WayOut, socketPath: string, logger: Logger): Promise<EgressListener> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(socketPath, () => {
       server.off("error", reject);
-      server.on("error", (error) => listener.deps.logger.error("Egress listener failed", { error }));
+      server.on("error", (error) => logger.error("Egress listener failed", { error }));
       resolve({ close: () => close(server, tunnels) });
     });
   });
@@ -83,7 +115,6 @@ function close(server: Server, tunnels: ReadonlySet<Duplex>): Promise<void> {
 }
 
 async function tunnel(listener: Listener, req: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
-  client.on("error", () => client.destroy());
   const admitted = await admit(listener, "CONNECT", parseAuthority(req.url ?? ""));
   if ("status" in admitted) {
     refuseTunnel(client, admitted);
@@ -130,8 +161,6 @@ function refuseTunnel(client: Duplex, refusal: { readonly status: number; readon
 }
 
 async function forward(listener: Listener, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  req.on("error", () => {});
-  res.on("error", () => {});
   const url = parseUrl(req.url ?? "");
   const admitted = await admit(
     listener,

@@ -1,8 +1,8 @@
 import type { Server } from "node:http";
-import { createServer, type Socket } from "node:net";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import type { Clock } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
+import type { Listener } from "./admit.ts";
 import type { EgressIdentity } from "./ports.ts";
 
 /** Whose address it is. */
@@ -17,8 +17,10 @@ export interface TcpOptions {
   readonly port: number;
   /** Whether instances can have this address; connections from any other are cut without a word. */
   readonly isInstanceHost: (address: string) => boolean;
-  /** Asked for each connection, before a byte of it is read. undefined: nobody we know. */
+  /** Asked for each request, before anything is done for it. undefined: nobody we know. */
   readonly identify: (address: string) => Promise<EgressSource | undefined>;
+  /** Connections of all instances together; more are cut without a word. @default 8192 */
+  readonly maxConnections?: number;
 }
 
 export interface TcpEgress {
@@ -27,84 +29,91 @@ export interface TcpEgress {
   close(graceMs: number): Promise<void>;
 }
 
-/** The proxy of one instance: connections are handed to `server`. */
-export interface WayOut {
-  readonly server: Server;
-  readonly tunnels: Set<Duplex>;
-}
-
-interface Source {
-  readonly wayOut: WayOut;
-  open: number;
-}
-
 interface TcpDeps {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Connections of one address, those that ask for nothing among them. */
+  readonly maxPerAddress: number;
+}
+
+/** What an address has open, and what its instance may have. */
+interface Origin {
+  readonly sockets: Set<Socket>;
+  readonly listeners: Map<string, Listener>;
+}
+
+export interface Origins {
+  /** Takes a connection in, or cuts it. */
+  accept(socket: Socket): void;
+  /** @throws Error when it cannot be known who asks, or nobody asks any more */
+  find(socket: Socket): Promise<Listener>;
+  endAll(): void;
 }
 
 /**
- * Listens for all instances. A connection belongs to the sandbox that its address had when it came: an address that is used again has
- * no open connections left from before, because its network interface was another one.
+ * The open connections by where they come from. An address that is used again has none left from before, because its network interface
+ * was another one; and whose it is, is asked anew for each request.
  */
+export function makeOrigins(
+  { logger, maxPerAddress }: TcpDeps,
+  options: TcpOptions,
+  makeListener: (source: EgressSource) => Listener,
+): Origins {
+  const origins = new Map<string, Origin>();
+
+  return {
+    accept(socket) {
+      const address = plain(socket.remoteAddress ?? "");
+      if (!options.isInstanceHost(address)) {
+        logger.warn("connection to the way out from elsewhere", { address });
+        socket.destroy();
+        return;
+      }
+      const origin = origins.get(address) ?? { sockets: new Set(), listeners: new Map() };
+      if (origin.sockets.size >= maxPerAddress) {
+        socket.destroy();
+        return;
+      }
+      origins.set(address, origin);
+      origin.sockets.add(socket);
+      socket.once("close", () => {
+        origin.sockets.delete(socket);
+        if (origin.sockets.size === 0) origins.delete(address);
+      });
+    },
+    async find(socket) {
+      const address = plain(socket.remoteAddress ?? "");
+      const source = (await options.identify(address)) ?? { instanceId: `address ${address}`, identity: undefined };
+      const origin = origins.get(address);
+      if (origin === undefined) throw new Error("the connection has ended");
+      const key = JSON.stringify(source);
+      const listener = origin.listeners.get(key) ?? makeListener(source);
+      origin.listeners.set(key, listener);
+      return listener;
+    },
+    endAll() {
+      for (const { sockets } of origins.values()) for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** Listens for all instances; a connection is its address's. */
 export function listenTcp(
   { clock, logger }: TcpDeps,
   options: TcpOptions,
-  makeWayOut: (instanceId: string, identity: EgressIdentity | undefined) => WayOut,
+  server: Server,
+  origins: Origins,
 ): Promise<TcpEgress> {
-  const sources = new Map<string, Source>();
-  const sockets = new Set<Socket>();
-
-  /** One proxy per instance and identity, as long as it has connections: limits count over all of them. */
-  function sourceOf(address: string, found: EgressSource | undefined): Source {
-    const instanceId = found?.instanceId ?? `address ${address}`;
-    const key = `${instanceId} ${found?.identity?.sandboxId ?? ""}`;
-    const known = sources.get(key);
-    if (known !== undefined) return known;
-    const source = { wayOut: makeWayOut(instanceId, found?.identity), open: 0 };
-    sources.set(key, source);
-    return source;
-  }
-
-  async function accept(socket: Socket): Promise<void> {
-    const address = plain(socket.remoteAddress ?? "");
-    if (!options.isInstanceHost(address)) {
-      logger.warn("connection to the way out from elsewhere", { address });
-      socket.destroy();
-      return;
-    }
-    const found = await options.identify(address);
-    if (socket.destroyed) return;
-    const source = sourceOf(address, found);
-    source.open += 1;
-    socket.once("close", () => {
-      source.open -= 1;
-      if (source.open > 0) return;
-      for (const [key, one] of sources) if (one === source) sources.delete(key);
-    });
-    source.wayOut.server.emit("connection", socket);
-    socket.resume();
-  }
-
-  const server = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true }, (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-    socket.on("error", () => socket.destroy());
-    accept(socket).catch((error: unknown) => {
-      // Who cannot be told apart gets nothing.
-      logger.error("source of a connection not found", { error });
-      socket.destroy();
-    });
-  });
+  // First, so that what is cut here is not read at all.
+  server.prependListener("connection", (socket) => origins.accept(socket));
+  server.maxConnections = options.maxConnections ?? 8192;
+  server.on("drop", (from) => logger.warn("too many connections to the way out", { address: from?.remoteAddress }));
 
   async function close(graceMs: number): Promise<void> {
     const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-    const endIdle = setInterval(() => {
-      for (const { wayOut } of sources.values()) if (wayOut.tunnels.size === 0) wayOut.server.closeIdleConnections();
-    }, 100);
-    const timer = clock.after(graceMs, () => {
-      for (const socket of sockets) socket.destroy();
-    });
+    // Connections become idle one by one as their last answers end.
+    const endIdle = setInterval(() => server.closeIdleConnections(), 50);
+    const timer = clock.after(graceMs, () => origins.endAll());
     await ended;
     clearInterval(endIdle);
     timer.cancel();

@@ -1,6 +1,6 @@
 import { Agent, type AgentOptions, type ClientRequestArgs } from "node:http";
 import { connect, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connect as connectTls, TLSSocket } from "node:tls";
 import type { Endpoint } from "#core/model.ts";
 
 /** A request's way to an agent, as `request` and the pool below take it. */
@@ -51,7 +51,7 @@ export class AgentConnections extends Agent {
     socket.once("close", () => settle(new Error("connection closed")));
     const { fingerprint } = options;
     if (fingerprint === undefined) socket.once("connect", () => settle(null));
-    else socket.once("secureConnect", () => settle(objection(socket as TLSSocket, fingerprint)));
+    else socket.once("secureConnect", () => settle(objection(socket, fingerprint)));
     return undefined;
   }
 
@@ -73,7 +73,8 @@ function refused(host: string): Socket {
   return socket;
 }
 
-function objection(socket: TLSSocket, expected: string): Error | null {
+function objection(socket: Socket, expected: string): Error | null {
+  if (!(socket instanceof TLSSocket)) return new Error("no certificate");
   // An empty object when there is none, whatever the types say.
   const certificate: { readonly fingerprint256?: string } = socket.getPeerCertificate();
   const seen = certificate.fingerprint256?.replaceAll(":", "").toLowerCase();

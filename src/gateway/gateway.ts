@@ -26,7 +26,9 @@ export interface Gateway {
 
 /** Everything the handlers share. */
 interface Workshop extends GatewayDeps {
-  readonly settings: Required<Omit<GatewayOptions, "domain">> & { readonly domain: string | undefined };
+  readonly settings: Required<Omit<GatewayOptions, Optional>> & {
+    readonly [name in Optional]: GatewayOptions[name] | undefined;
+  };
   readonly cached: CachedDirectory;
   readonly access: AccessRules;
   readonly reporter: ActivityReporter;
@@ -35,6 +37,8 @@ interface Workshop extends GatewayDeps {
   readonly upgrades: Agent;
   readonly tunnels: Set<Tunnel>;
 }
+
+type Optional = "domain" | "callersSpeak";
 
 const socketBuffer = 256 * 1024;
 
@@ -46,7 +50,7 @@ export function makeGateway(deps: GatewayDeps): Gateway {
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
       // Idle between two requests. Requests themselves have no deadline here: the agent keeps them.
-      keepAliveTimeout: 75_000,
+      keepAliveTimeout: shop.settings.keepIdleMs,
       headersTimeout: 20_000,
       requestTimeout: 0,
       highWaterMark: socketBuffer,
@@ -68,12 +72,14 @@ export function makeGateway(deps: GatewayDeps): Gateway {
 function makeWorkshop(deps: GatewayDeps): Workshop {
   const settings = {
     trustForwarded: false,
+    keepIdleMs: 75_000,
     holdMs: 60_000,
     cacheMs: 1000,
     touchEveryMs: 15_000,
     uploadStallMs: 300_000,
     settleMs: 2000,
     isAgentHost: () => true,
+    callersSpeak: undefined,
     ...deps.options,
     domain: deps.options?.domain?.toLowerCase(),
   };
@@ -137,8 +143,9 @@ function cookieFor(
   admission: Admission,
 ): string {
   const secondsLeft = Math.floor(((admission.claims?.expiresAt ?? 0) - shop.clock.now()) / 1000);
-  const secure = shop.settings.trustForwarded && req.headers["x-forwarded-proto"] === "https";
-  return tokenCookie(credential.token, route.prefix, secondsLeft, secure);
+  const { trustForwarded, callersSpeak } = shop.settings;
+  const spoken = callersSpeak ?? (trustForwarded ? req.headers["x-forwarded-proto"] : undefined);
+  return tokenCookie(credential.token, route.prefix, secondsLeft, spoken === "https");
 }
 
 async function serve(shop: Workshop, req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -153,7 +160,8 @@ async function serve(shop: Workshop, req: IncomingMessage, res: ServerResponse):
       return;
     }
     const { route, admission, cookie } = await admit(shop, req);
-    const exchange = { req, res, route, requestId, cookie, trustForwarded: shop.settings.trustForwarded };
+    const { trustForwarded, callersSpeak } = shop.settings;
+    const exchange = { req, res, route, requestId, cookie, trustForwarded, callersSpeak };
     if (admission.authorised) watchExchange(shop, admission.sandboxId, req, res);
     const gone = () => res.closed || req.socket.destroyed;
     const result = await reach(reachDeps(shop), admission.sandboxId, gone, (endpoint) =>
@@ -186,7 +194,8 @@ async function serveUpgrade(shop: Workshop, req: IncomingMessage, socket: Duplex
       );
     }
     const { route, admission, cookie } = await admit(shop, req);
-    const exchange = { req, socket, head, route, requestId, cookie, trustForwarded: shop.settings.trustForwarded };
+    const { trustForwarded, callersSpeak } = shop.settings;
+    const exchange = { req, socket, head, route, requestId, cookie, trustForwarded, callersSpeak };
     const result = await reach(
       reachDeps(shop),
       admission.sandboxId,
@@ -260,6 +269,7 @@ function answerHealth(req: IncomingMessage, res: ServerResponse, requestId: stri
 /** One line for each request that was not passed on. The path is left out: it may carry a token. */
 function logRefusal(shop: Workshop, req: IncomingMessage, requestId: string, thrown: unknown): BulkheadError {
   const error = toBulkheadError(thrown);
+  if (error.status === 401) shop.metrics?.count("RefusedAuth");
   const facts = { requestId, method: req.method, code: error.code, status: error.status, ...error.details };
   if (error.code === "INTERNAL_ERROR") shop.logger.error("Request failed", { ...facts, error });
   else shop.logger.info("Request refused", { ...facts, reason: error.message });

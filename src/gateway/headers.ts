@@ -23,6 +23,8 @@ export interface Forwarding {
   readonly route: Route;
   readonly requestId: string;
   readonly trustForwarded: boolean;
+  /** Takes the place of what hops say of protocol and port. */
+  readonly callersSpeak: "https" | undefined;
 }
 
 /** Flat name, value list of what the agent gets. Order and doubles are kept. */
@@ -32,21 +34,26 @@ export function requestHeaders(req: IncomingMessage, forwarding: Forwarding): st
   eachHeader(req.rawHeaders, (name, lower, value) => {
     if (hopByHop.has(lower) || credentials.has(lower) || ownHops.has(lower) || lower === "expect") return;
     if (lower.startsWith("x-bulkhead-") || lower === "x-request-id") return;
+    if (forwarding.callersSpeak !== undefined && spoken.has(lower)) return;
     if (!forwarding.trustForwarded && (lower.startsWith("x-forwarded-") || lower === "forwarded")) return;
     const kept = lower === "cookie" ? withoutCookieToken(value) : value;
     if (kept !== undefined) out.push(name, kept);
   });
   out.push("X-Request-ID", forwarding.requestId);
-  if (forwarding.route.kind === "preview")
-    out.push(...previewHeaders(req, forwarding.route, forwarding.trustForwarded));
+  if (forwarding.route.kind === "preview") out.push(...previewHeaders(req, forwarding.route, forwarding));
   return out;
 }
 
-function previewHeaders(req: IncomingMessage, route: Route & { kind: "preview" }, trustForwarded: boolean): string[] {
+const spoken = new Set(["x-forwarded-proto", "x-forwarded-port"]);
+
+function previewHeaders(req: IncomingMessage, route: Route & { kind: "preview" }, forwarding: Forwarding): string[] {
+  const { trustForwarded, callersSpeak } = forwarding;
   const out = [portHeader, String(route.port)];
   if (route.prefix !== "") out.push("X-Forwarded-Prefix", route.prefix);
+  if (callersSpeak !== undefined) out.push("X-Forwarded-Proto", callersSpeak, "X-Forwarded-Port", "443");
   if (trustForwarded) return out;
-  out.push("X-Forwarded-For", req.socket.remoteAddress ?? "unknown", "X-Forwarded-Proto", "http");
+  out.push("X-Forwarded-For", req.socket.remoteAddress ?? "unknown");
+  if (callersSpeak === undefined) out.push("X-Forwarded-Proto", "http");
   if (req.headers.host !== undefined) out.push("X-Forwarded-Host", req.headers.host);
   return out;
 }

@@ -2,6 +2,7 @@ import type { EndReason, SandboxStatus } from "#contracts/domain.ts";
 import type { Endpoint, KeyScope } from "#core/model.ts";
 import type { Clock, TokenVerifier } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
+import type { Metrics } from "#telemetry/metrics.ts";
 
 /** What the gateway needs to know of a sandbox. Times are epoch milliseconds. */
 export interface Target {
@@ -40,6 +41,13 @@ export interface GatewayOptions {
   readonly domain?: string;
   /** Whether a trusted hop in front sets `X-Forwarded-*`. @default false: what callers send there is dropped */
   readonly trustForwarded?: boolean;
+  /**
+   * What callers speak with the outermost hop, where those behind it say what they speak among themselves.
+   * @default - what `X-Forwarded-Proto` says, if it is trusted
+   */
+  readonly callersSpeak?: "https";
+  /** How long a connection is kept without a request; a balancer in front should give up sooner. @default 75_000 */
+  readonly keepIdleMs?: number;
   /** How long a request waits for a sandbox that is being created. @default 60_000 */
   readonly holdMs?: number;
   /** How long an answer of the directory is believed. @default 1000 */
@@ -61,5 +69,7 @@ export interface GatewayDeps {
   readonly activity: ActivitySink;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Counts refused keys and tokens. @default - nobody counts */
+  readonly metrics?: Pick<Metrics, "count">;
   readonly options?: GatewayOptions;
 }

@@ -41,8 +41,6 @@ export interface Metrics {
   duration(name: DurationName, milliseconds: number): void;
 }
 
-export const noMetrics: Metrics = { count() {}, gauge() {}, duration() {} };
-
 /** CloudWatch namespace and the one dimension of every metric. */
 export const metricNamespace = "Bulkhead";
 export const metricDimension = "Deployment";

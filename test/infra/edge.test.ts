@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { Stack } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
@@ -241,6 +242,25 @@ describe.each(withoutDomain)("without a domain (%s)", (name) => {
         // Anything else could break a page of a preview.
         SecurityHeadersConfig: { StrictTransportSecurity: Match.objectLike({ Override: false }) },
       },
+    });
+  });
+
+  it("CloudFront tells the name that viewers asked for, whatever they say it is", () => {
+    const { id, properties } = theResource(template, "AWS::CloudFront::Function");
+    template.hasResourceProperties("AWS::CloudFront::Distribution", {
+      DistributionConfig: {
+        DefaultCacheBehavior: {
+          FunctionAssociations: [
+            { EventType: "viewer-request", FunctionARN: { "Fn::GetAtt": [id, "FunctionMetadata.FunctionARN"] } },
+          ],
+        },
+      },
+    });
+    const handler = runInNewContext(`${String(properties["FunctionCode"])}; handler`) as (event: unknown) => unknown;
+    const headers = { host: { value: "d1.cloudfront.net" }, "x-forwarded-host": { value: "evil.example" } };
+    expect(handler({ request: { method: "GET", uri: "/p/1/2", headers } })).toMatchObject({
+      uri: "/p/1/2",
+      headers: { "x-forwarded-host": { value: "d1.cloudfront.net" } },
     });
   });
 

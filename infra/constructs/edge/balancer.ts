@@ -9,6 +9,7 @@ import {
   TargetType,
 } from "aws-cdk-lib/aws-elasticloadbalancingv2";
 import { Construct } from "constructs";
+import { balancerIdleSeconds } from "../../../src/edge/gateway/env.ts";
 import { acknowledge } from "../../acknowledge.ts";
 import type { DeploymentConfig } from "../../config.ts";
 import type { PlatformNetwork } from "../parts.ts";
@@ -45,8 +46,7 @@ export class Balancer extends Construct {
       securityGroup: SecurityGroup.fromSecurityGroupId(this, "ThisGroup", this.securityGroup.securityGroupId, {
         mutable: false,
       }),
-      // The longest there is: terminals and runs may be silent. The gateway pings before.
-      idleTimeout: Duration.seconds(4000),
+      idleTimeout: Duration.seconds(balancerIdleSeconds),
       dropInvalidHeaderFields: true,
       // Previews are told apart by it.
       preserveHostHeader: true,

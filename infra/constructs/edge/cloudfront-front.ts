@@ -3,6 +3,10 @@ import {
   AllowedMethods,
   CachePolicy,
   Distribution,
+  Function as EdgeFunction,
+  FunctionCode,
+  FunctionEventType,
+  FunctionRuntime,
   HttpVersion,
   OriginProtocolPolicy,
   OriginRequestPolicy,
@@ -63,6 +67,7 @@ export class CloudFrontFront extends Construct {
         originRequestPolicy: OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
         viewerProtocolPolicy: ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
         responseHeadersPolicy: this.headers(),
+        functionAssociations: [{ eventType: FunctionEventType.VIEWER_REQUEST, function: this.tellsHost() }],
         // Answers pass as they are: compressing would hold back streams.
         compress: false,
       },
@@ -84,6 +89,15 @@ export class CloudFrontFront extends Construct {
     this.url = `https://${distribution.distributionDomainName}`;
   }
 
+  /** Host has to be the load balancer's own, so what the viewer asked for travels beside it, as servers of previews look for it. */
+  private tellsHost(): EdgeFunction {
+    return new EdgeFunction(this, "TellsHost", {
+      comment: "Tells servers behind the gateway the name that the viewer asked for",
+      runtime: FunctionRuntime.JS_2_0,
+      code: FunctionCode.fromInline(tellHost),
+    });
+  }
+
   /** Nothing that could break the page of a preview: framing, types and scripts are its own affair. */
   private headers(): ResponseHeadersPolicy {
     return new ResponseHeadersPolicy(this, "Headers", {
@@ -97,6 +111,13 @@ export class CloudFrontFront extends Construct {
     });
   }
 }
+
+const tellHost = `function handler(event) {
+  var request = event.request;
+  request.headers["x-forwarded-host"] = { value: request.headers.host.value };
+  return request;
+}
+`;
 
 const plain =
   "Reached by CloudFront's VPC origin only, inside of this VPC; without a domain there is no certificate for its name. Viewers speak TLS to CloudFront.";

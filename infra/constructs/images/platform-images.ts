@@ -56,8 +56,7 @@ export class PlatformImages extends Construct implements Images {
       platform: Platform.LINUX_ARM64,
       repository: this.#props.state.imageRepository,
       tag: `${name}-${FileSystem.fingerprint(directory).slice(0, 32)}`,
-      // Fargate unpacks it faster than gzip: starting a task is mostly this.
-      zstdCompression: true,
+      // Compressed with zstd by the build specification: what the library does for it is undone by the push.
     });
     this.#builds.push(image);
     return image.imageUri;

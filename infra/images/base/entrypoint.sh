@@ -5,6 +5,13 @@ set -eu
 
 uid=${BULKHEAD_USER_UID:?is not set}
 gid=${BULKHEAD_USER_GID:?is not set}
+processes=${BULKHEAD_USER_PROCESSES:?is not set}
+case "$processes" in
+*[!0-9]* | 0*)
+  echo "BULKHEAD_USER_PROCESSES must be a number other than 0" >&2
+  exit 64
+  ;;
+esac
 case "$uid:$gid" in
 *[!0-9:]* | 0:* | *:0 | :* | *:)
   echo "BULKHEAD_USER_UID and BULKHEAD_USER_GID must be numbers other than 0" >&2
@@ -32,4 +39,8 @@ chmod 1777 /tmp
 chown "$uid:$gid" /home/user
 chmod 0700 /home/user
 
-exec /opt/bulkhead/bin/node /opt/bulkhead/agent.cjs
+# What Fargate cannot be told, and what user code inherits: no program gives it other rights than its own, it holds no capability and
+# gets none back, it starts so many processes (counted by its uid; root is not held to it) and leaves no core dumps.
+exec /usr/bin/setpriv --no-new-privs --inh-caps=-chown,-dac_override,-fowner,-kill,-setgid,-setuid -- \
+  /usr/bin/prlimit --nproc="$processes" --core=0 -- \
+  /opt/bulkhead/bin/node /opt/bulkhead/agent.cjs

@@ -4,7 +4,7 @@ import type { Enforcement } from "#contracts/domain.ts";
 export const fargateEnforcement: Enforcement = {
   cpu: "fargate-task-size",
   memory: "fargate-task-size",
-  /** Set by the agent for user code: Fargate takes no ulimit but nofile. */
+  /** Set by the image's entry point: Fargate takes no ulimit but nofile. */
   pids: "prlimit",
   /** Scratch by the task's own disk; the workspace is measured by the agent, which refuses writes: EFS has no quota. */
   disk: "fargate-disk, metered-efs",

@@ -6,7 +6,8 @@ import { inAddressRange } from "#core/address-range.ts";
 import { systemClock as clock } from "#core/system-clock.ts";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
 import { makeEgressProxy } from "#egress/proxy.ts";
-import { systemHostAddresses, systemResolver } from "#egress/system-resolver.ts";
+import { makeQueryResolver } from "#egress/query-resolver.ts";
+import { systemHostAddresses } from "#egress/system-resolver.ts";
 import { drainMs, failToStart, listening, makeService, runUntilStopped } from "../service.ts";
 import { makeDecisionLines } from "./decision-lines.ts";
 import { egressProxyEnvSchema } from "./env.ts";
@@ -19,7 +20,7 @@ async function main(): Promise<void> {
   const client = makeDocumentClient(env.AWS_REGION);
   const { instances, sandboxes } = makeDynamoStores({ client, table: env.BULKHEAD_TABLE, clock, logger });
   const proxy = makeEgressProxy({
-    resolver: systemResolver,
+    resolver: makeQueryResolver(),
     policy: makePublicOnlyPolicy({ hostAddresses: systemHostAddresses }),
     decisions: makeDecisionLines(write, metrics),
     clock,

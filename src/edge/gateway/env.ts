@@ -1,5 +1,11 @@
 import * as z from "zod";
 
+/**
+ * How long the load balancer in front keeps a connection on which nothing happens: the longest there is, terminals and runs may be silent.
+ * The gateway keeps its end longer: a request on a connection that is being closed becomes a 502.
+ */
+export const balancerIdleSeconds = 4000;
+
 /** Environment of the gateway's container; types the construct that runs it. */
 export const gatewayEnvSchema = z.object({
   AWS_REGION: z.string().min(1),

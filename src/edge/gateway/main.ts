@@ -10,12 +10,12 @@ import { makeTokenVerifier } from "#core/tokens.ts";
 import { makeGateway } from "#gateway/gateway.ts";
 import { drainMs, failToStart, listening, makeService, runUntilStopped } from "../service.ts";
 import { makeTableDirectory } from "./directory.ts";
-import { gatewayEnvSchema } from "./env.ts";
+import { balancerIdleSeconds, gatewayEnvSchema } from "./env.ts";
 
 /** Composition root of the gateway as a container behind a load balancer. */
 async function main(): Promise<void> {
   const env = readEnvironment(gatewayEnvSchema, process.env);
-  const { logger } = makeService("gateway", env);
+  const { logger, metrics } = makeService("gateway", env);
   const region = env.AWS_REGION;
   const stores = makeDynamoStores({ client: makeDocumentClient(region), table: env.BULKHEAD_TABLE, clock, logger });
   const publicKey = await readPublicKey({ region, keyId: env.BULKHEAD_SIGNING_KEY });
@@ -26,8 +26,12 @@ async function main(): Promise<void> {
     activity: { touch: (id) => stores.sandboxes.touch(id, clock.now()) },
     clock,
     logger,
+    metrics,
     options: {
       trustForwarded: true,
+      // Behind CloudFront the load balancer says http: that is what it was asked in. Both fronts send callers to https.
+      callersSpeak: "https",
+      keepIdleMs: (balancerIdleSeconds + 60) * 1000,
       isAgentHost: inAddressRange(env.BULKHEAD_SANDBOX_CIDR),
       ...(env.BULKHEAD_DOMAIN !== "" && { domain: env.BULKHEAD_DOMAIN }),
     },

@@ -84,13 +84,11 @@ export const everyMinute: ScheduledEvent = {
 };
 
 /** Items of the table as the stream shows them. */
-export async function itemsOf(
-  table: string,
-  kind: string,
-): Promise<NonNullable<DynamoDBRecord["dynamodb"]>["NewImage"][]> {
+export async function itemsOf(table: string, kind: string): Promise<NonNullable<Image>[]> {
   const client = new DynamoDBClient({ region });
+  const wire = (item: unknown) => JSON.parse(JSON.stringify(item)) as NonNullable<Image>;
   const { Items = [] } = await client.send(new ScanCommand({ TableName: table, ConsistentRead: true }));
-  return Items.filter((item) => item["pk"]?.S?.startsWith(`${kind}#`)).map((item) => JSON.parse(JSON.stringify(item)));
+  return Items.filter((item) => item["pk"]?.S?.startsWith(`${kind}#`)).map(wire);
 }
 
 type Image = NonNullable<DynamoDBRecord["dynamodb"]>["NewImage"];

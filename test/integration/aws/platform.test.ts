@@ -78,7 +78,7 @@ describe("the platform on AWS", () => {
     await world.placeTask(instanceId);
     const created = parsed(await call("POST", "/v1/sandboxes", { template_name: "base" }));
     expect(created).toMatchObject({ status: "running", node_id: instanceId });
-    const claimed = (await itemsOf(account.table, "INSTANCE")).find((item) => item?.["state"]?.S === "claimed");
+    const claimed = (await itemsOf(account.table, "INSTANCE")).find((item) => item["state"]?.S === "claimed");
     const before = { ...claimed, state: { S: "warm" } };
     await functions.pool(streamEvent("MODIFY", { before, after: claimed }));
     await functions.pool(streamEvent("MODIFY", { before, after: claimed }));
@@ -119,7 +119,7 @@ describe("the platform on AWS", () => {
     const instanceId = await world.launchWanted();
     await world.placeTask(instanceId);
     await creating;
-    const before = (await itemsOf(account.table, "INSTANCE")).find((item) => item?.["id"]?.S === instanceId);
+    const before = (await itemsOf(account.table, "INSTANCE")).find((item) => item["id"]?.S === instanceId);
     // Ours, so that nothing happens; then DynamoDB's own.
     await functions.sweeper(streamEvent("REMOVE", { before }));
     expect(await tasksIn("instances")).toHaveLength(1);

@@ -71,11 +71,11 @@ export async function openWorld(): Promise<World> {
     },
     async launchWanted() {
       const wanted = await until("request for an instance", async () =>
-        (await itemsOf(account.table, "INSTANCE")).find((item) => item?.["state"]?.S === "starting"),
+        (await itemsOf(account.table, "INSTANCE")).find((item) => item["state"]?.S === "starting"),
       );
       const { batchItemFailures } = await functions.pool(streamEvent("INSERT", { after: wanted }));
       if (batchItemFailures.length > 0) throw new Error("the launch failed");
-      return wanted?.["id"]?.S ?? "";
+      return wanted["id"]?.S ?? "";
     },
     async placeTask(instanceId) {
       const task = (await tasksIn("instances")).find((one) => one.startedBy === instanceId);
@@ -145,6 +145,6 @@ async function leftovers({ table, launch }: Account, mount: string): Promise<str
     ...(points.AccessPoints ?? []).map((point) => `access point ${point.RootDirectory?.Path ?? ""}`),
     ...(definitions.taskDefinitionArns ?? []),
     ...(await readdir(join(mount, "instances")).catch(() => [])).map((name) => `files of ${name}`),
-    ...(await itemsOf(table, "INSTANCE")).map((item) => `record of ${item?.["id"]?.S ?? ""}`),
+    ...(await itemsOf(table, "INSTANCE")).map((item) => `record of ${item["id"]?.S ?? ""}`),
   ];
 }

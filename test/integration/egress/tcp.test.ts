@@ -6,7 +6,7 @@ import { systemClock } from "#core/system-clock.ts";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
 import type { EgressDecision } from "#egress/ports.ts";
 import { makeEgressProxy } from "#egress/proxy.ts";
-import type { EgressSource, TcpEgress } from "#egress/tcp.ts";
+import type { EgressSource, TcpEgress, TcpOptions } from "#egress/tcp.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 
 /** Sandboxes by the address they come from; every address of 127.0.0.0/8 is this machine. */
@@ -27,7 +27,7 @@ afterEach(async () => {
   addresses.clear();
 });
 
-async function open(identify = async (address: string) => addresses.get(address)): Promise<TcpEgress> {
+async function open(change: Partial<TcpOptions> = {}): Promise<TcpEgress> {
   decisions = [];
   const proxy = makeEgressProxy({
     resolver: { lookupAll: async () => ["127.0.0.1"] },
@@ -41,7 +41,8 @@ async function open(identify = async (address: string) => addresses.get(address)
     host: "127.0.0.1",
     port: 0,
     isInstanceHost: (address) => address.startsWith("127.0.0."),
-    identify,
+    identify: async (address) => addresses.get(address),
+    ...change,
   });
   cleanups.push(() => egress.close(0));
   return egress;
@@ -149,7 +150,7 @@ describe("the way out over TCP", () => {
   });
 
   it("lets nothing out when it cannot know who asks", async () => {
-    const egress = await open(() => Promise.reject(new Error("database away")));
+    const egress = await open({ identify: () => Promise.reject(new Error("database away")) });
     expect((await say(egress, "127.0.0.11", connectTo(1), /./)).answer).toBe("");
   });
 
@@ -179,6 +180,58 @@ describe("the way out over TCP", () => {
     for (const { socket } of held) socket.destroy();
   });
 
+  it("asks again for each request of a kept connection: one that outlives its sandbox is of no use", async () => {
+    const egress = await open();
+    addresses.set("127.0.0.11", first);
+    const server = createServer((_, res) => res.end("from outside")).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    cleanups.push(async () => server.close());
+    const get = `GET http://files.example:${(server.address() as AddressInfo).port}/ HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const { socket } = await say(egress, "127.0.0.11", get, /from outside/);
+    addresses.set("127.0.0.11", { instanceId: "i1", identity: undefined });
+    const answer = once(socket, "data");
+    socket.write(get);
+    expect(String((await answer)[0])).toContain("403");
+    socket.destroy();
+  });
+
+  it("limits the connections of one address although they ask for nothing, and nobody else's", async () => {
+    const egress = await open();
+    addresses.set("127.0.0.12", second);
+    const silent = Array.from({ length: 5 }, () => {
+      const socket = connect({ host: "127.0.0.1", port: egress.port, localAddress: "127.0.0.11" });
+      return socket.on("error", () => {});
+    });
+    await Promise.race(silent.map((socket) => once(socket, "close")));
+    await Promise.all(silent.map((socket) => socket.closed || !socket.connecting || once(socket, "connect")));
+    expect(silent.filter((socket) => !socket.destroyed)).toHaveLength(4);
+    expect((await say(egress, "127.0.0.12", connectTo(1), refused)).answer).toContain("internet access is off");
+    for (const socket of silent) socket.destroy();
+  });
+
+  it("limits the connections of all together", async () => {
+    const egress = await open({ maxConnections: 1 });
+    addresses.set("127.0.0.11", first).set("127.0.0.12", second);
+    const held = await say(egress, "127.0.0.11", `${connectTo(await echo())}1`, /1$/);
+    expect((await say(egress, "127.0.0.12", connectTo(1), /./)).answer).toBe("");
+    held.socket.destroy();
+  });
+
+  it("drains without waiting for kept connections that are idle", async () => {
+    const egress = await open();
+    addresses.set("127.0.0.11", first);
+    const server = createServer((_, res) => res.end("from outside")).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    cleanups.push(async () => server.close());
+    const get = `GET http://files.example:${(server.address() as AddressInfo).port}/ HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const { socket } = await say(egress, "127.0.0.11", get, /from outside/);
+    const ended = once(socket, "close");
+    const startedAt = Date.now();
+    await egress.close(60_000);
+    await ended;
+    expect(Date.now() - startedAt).toBeLessThan(5_000);
+  });
+
   it("drains: accepts nothing more, lets tunnels go on for a while, then ends them", async () => {
     const egress = await open();
     addresses.set("127.0.0.11", first);
@@ -188,7 +241,9 @@ describe("the way out over TCP", () => {
     socket.write("still");
     expect(String((await echoed)[0])).toBe("still");
     expect((await say(egress, "127.0.0.11", "", /./)).answer).toBe("");
+    const cut = once(socket, "close");
     await closing;
-    expect(socket.closed || (await once(socket, "close")) !== undefined).toBe(true);
+    await cut;
+    expect(socket.destroyed).toBe(true);
   });
 });

@@ -170,6 +170,21 @@ describe("previews", () => {
     expect((await ask(`/p/${sandboxId}/8000/b`)).status).toBe(401);
   });
 
+  it("says what callers speak where the hops behind the first say what they speak among themselves", async () => {
+    const { ask } = await start(mirror, { trustForwarded: true, callersSpeak: "https" });
+    const headers = {
+      "x-forwarded-proto": "http",
+      "x-forwarded-port": "80",
+      "x-forwarded-for": "203.0.113.7",
+      "x-forwarded-host": "previews.example.com",
+    };
+    const answer = await ask(`/p/${sandboxId}/8000/?bulkhead_token=${sandboxId}/1`, { headers });
+    expect(answer.json()).toMatchObject({
+      headers: { ...headers, "x-forwarded-proto": "https", "x-forwarded-port": "443" },
+    });
+    expect(answer.headers["set-cookie"]?.[0]).toMatch(/; Secure$/);
+  });
+
   it("keeps redirects of the server inside the preview and its reach off the other previews", async () => {
     const { ask } = await start((_, res) => {
       res.writeHead(302, { Location: "/login", "Service-Worker-Allowed": "/", "Clear-Site-Data": '"*"' });
@@ -193,6 +208,18 @@ describe("refusals", () => {
     });
     const other = await ask("/s/1763382095i648uu1obb/x", { headers: { authorization: token } });
     expect([other.status, other.json()]).toMatchObject([403, { code: "FORBIDDEN" }]);
+  });
+
+  it("counts who is refused for want of a key or token that opens, and nobody else", async () => {
+    const { ask, counted } = await start(mirror);
+    await ask("/execute", { headers: { authorization: token } });
+    await ask("/s/1763382095i648uu1obb/x", { headers: { authorization: token } });
+    await ask("/health");
+    expect(counted).toEqual([]);
+    await ask("/execute");
+    await ask("/execute", { headers: { authorization: "Bearer forged" } });
+    await ask(`/s/${sandboxId}/x`, { headers: { "x-api-key": "hopx_live_p1_wrong" } });
+    expect(counted).toEqual(["RefusedAuth", "RefusedAuth", "RefusedAuth"]);
   });
 
   it("answers a refused upload although its sender goes on sending", async () => {
@@ -338,6 +365,11 @@ describe("broken connections", () => {
       gone.target = { ...gone.target, endpoint: { kind: "unix", path: "/nowhere/agent.sock" } };
     const answer = await gone.ask("/x", { method: "POST", headers: { authorization: token }, body: "{}" });
     expect([answer.status, answer.json()]).toMatchObject([503, { code: "AGENT_UNREACHABLE" }]);
+  });
+
+  it("keeps an idle connection as long as it is told: a load balancer in front gives up first", async () => {
+    const { gateway } = await start(mirror, { keepIdleMs: 4_060_000 });
+    expect(gateway.server.keepAliveTimeout).toBe(4_060_000);
   });
 
   it("closes although a connection is idle and a request hangs", async () => {

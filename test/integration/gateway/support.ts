@@ -31,6 +31,7 @@ export interface World {
   readonly port: number;
   readonly agent: Server;
   readonly touched: string[];
+  readonly counted: string[];
   /** Directory answers from now on. */
   target: Target | undefined;
   ask(
@@ -47,6 +48,7 @@ export async function makeWorld(onRequest: RequestListener, options: GatewayOpti
   const agent = createServer(onRequest);
   await new Promise<void>((resolve) => agent.listen(path, resolve));
   const touched: string[] = [];
+  const counted: string[] = [];
   const gateway = makeGateway({
     directory: { resolve: () => Promise.resolve(world.target) },
     tokens: testTokens,
@@ -58,6 +60,7 @@ export async function makeWorld(onRequest: RequestListener, options: GatewayOpti
     },
     clock: systemClock,
     logger: noopLogger,
+    metrics: { count: (name) => void counted.push(name) },
     options: { cacheMs: 0, settleMs: 300, ...options },
   });
   await new Promise<void>((resolve) => gateway.server.listen(0, "127.0.0.1", resolve));
@@ -68,6 +71,7 @@ export async function makeWorld(onRequest: RequestListener, options: GatewayOpti
     port,
     agent,
     touched,
+    counted,
     target: aTarget({ endpoint: { kind: "unix", path } }),
     ask: (to, asked = {}) => ask(port, to, asked),
     async end() {

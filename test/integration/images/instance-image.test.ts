@@ -138,7 +138,9 @@ describe.runIf(asRoot)("the image of an instance, run as its task definition say
 
   it("refuses the process that is one too many, and serves on", async () => {
     const container = await activated({ BULKHEAD_USER_PROCESSES: "24" });
-    expect((await command(container, `python3 -c '${forkUntilRefused}'`)).stdout).toMatch(/^refused after (1\d|2[0-3])\n$/);
+    expect((await command(container, `python3 -c '${forkUntilRefused}'`)).stdout).toMatch(
+      /^refused after (1\d|2[0-3])\n$/,
+    );
     expect((await command(container, "echo on")).stdout).toBe("on\n");
   });
 

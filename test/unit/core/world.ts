@@ -65,7 +65,8 @@ export async function makeWorld(config: Partial<PlatformConfig> = {}, options: W
       after: (call) => world.faults.after?.(call),
     },
   });
-  const { ports = (same) => same, heard } = options;
+  const { heard } = options;
+  const ports = options.ports ?? ((same: PlatformPorts) => same);
   const instances = heard === undefined ? fakes.ports.instances : withStream(fakes.ports.instances, fakes.clock, heard);
   const platform = makePlatform({ ...someConfig, ...config }, ports({ ...fakes.ports, instances }));
   fakes.compute.onExit((exit) => void platform.instanceExited(exit).catch(() => {}));
