@@ -72,7 +72,8 @@ async function interpreterFiles() {
   return { "requirements.txt": `${requirementsFor(python).join("\n")}\n`, "sitecustomize.py": seedMatplotlib };
 }
 
-async function edgeFiles() {
+/** The edge image: its two programs, as they ship, and what it is made with. */
+export async function edgeFiles() {
   const programs = await Promise.all(
     Object.entries(edgePrograms).map(async ([name, entry]) => {
       if (!existsSync(from(entry))) throw new Error(`${entry} is missing: the edge image has no ${name}`);

@@ -65,15 +65,13 @@ function diskMeter(settings: AgentSettings, clock: AgentClock, end: AgentOptions
   return makeDiskMeter({ root: roots[0] ?? "/workspace", limitMb, clock, onOverrun: () => end("disk_full") });
 }
 
-/** Nothing is written through routes that would write past the limit. */
+/** Nothing is written past the limit through routes that write. A body of unknown length is let in while there is any room. */
 function withRoom(meter: DiskMeter | undefined, routes: readonly Route[]): readonly Route[] {
   if (meter === undefined) return routes;
   const guarded = (route: Route): Route => ({
     ...route,
-    handle(request) {
-      meter.requireRoom();
-      return route.handle(request);
-    },
+    handle: (request) =>
+      meter.withRoom(Number(request.req.headers["content-length"] ?? 0), () => route.handle(request)),
   });
   return routes.map((route) => (route.method === "POST" ? guarded(route) : route));
 }

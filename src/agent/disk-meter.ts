@@ -1,19 +1,24 @@
-import { lstat, readdir } from "node:fs/promises";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { AgentClock } from "./clock.ts";
+import { measure } from "./disk-usage.ts";
 
-const blockBytes = 512;
 const bytesPerMb = 1024 * 1024;
-const everyMs = 10_000;
+/** Between two measurements at least, and at most. */
+const soonestMs = 10_000;
+const latestMs = 120_000;
+/** Of a large tree the measuring itself must not become the load: it takes at most one tenth of the time. */
+const restShare = 9;
 /** Beyond this share of the limit the instance ends: whoever writes past the agent is not stopped by refusals. */
 const hardShare = 1.5;
-/** A tree with more entries than this is over whatever limit there is; counting on would only cost. */
-const mostEntries = 500_000;
 
 /** Holds a limit on a file system that has none of its own (EFS): measures, refuses, and in the end ends the instance. */
 export interface DiskMeter {
-  /** @throws BulkheadError RESOURCE_LIMIT_ERROR while more is used than allowed */
-  requireRoom(): void;
+  /**
+   * Runs `write`, with room for so many bytes kept free for it; they count until a measurement can have seen them. Measures again
+   * before it refuses.
+   * @throws BulkheadError FILE_OPERATION_FAILED where there is no room, as where a disk is full
+   */
+  withRoom<T>(bytes: number, write: () => Promise<T> | T): Promise<T>;
   readonly totalBytes: number;
   usedBytes(): number;
 }
@@ -26,53 +31,70 @@ export interface DiskMeterOptions {
   readonly onOverrun: () => void;
 }
 
-/** Measures every ten seconds, one walk at a time. */
+/** Measures again and again, one walk at a time. */
 export function makeDiskMeter({ root, limitMb, clock, onOverrun }: DiskMeterOptions): DiskMeter {
   const totalBytes = limitMb * bytesPerMb;
   let used = 0;
+  /** Of writes under way. */
+  let reserved = 0;
+  /** Of writes that ended since the last measurement began. */
+  let unseen = 0;
+  let walk: Promise<void> | undefined;
 
-  const round = (): void => {
-    void measure(root).then((bytes) => {
-      used = bytes;
-      if (used > totalBytes * hardShare) onOverrun();
-      else clock.after(everyMs, round);
+  async function walkOnce(): Promise<void> {
+    const before = unseen;
+    used = await measure(root);
+    unseen -= before;
+    if (used > totalBytes * hardShare) onOverrun();
+  }
+
+  function remeasure(): Promise<void> {
+    walk ??= walkOnce().finally(() => {
+      walk = undefined;
     });
+    return walk;
+  }
+
+  const round = async (): Promise<void> => {
+    const startedAt = clock.now();
+    await remeasure();
+    const restMs = Math.min((clock.now() - startedAt) * restShare, latestMs);
+    clock.after(Math.max(restMs, soonestMs), () => void round());
   };
-  round();
+  void round();
+
+  const taken = () => used + unseen + reserved;
+
+  async function reserve(bytes: number): Promise<void> {
+    if (taken() + bytes > totalBytes) {
+      // One that is under way may have passed by what was removed since.
+      await walk;
+      await remeasure();
+    }
+    if (taken() + bytes > totalBytes) throw noRoom(taken(), limitMb);
+    reserved += bytes;
+  }
 
   return {
     totalBytes,
     usedBytes: () => used,
-    requireRoom() {
-      if (used <= totalBytes) return;
-      throw new BulkheadError(
-        "RESOURCE_LIMIT_ERROR",
-        `The workspace holds ${Math.ceil(used / bytesPerMb)} MB, more than its limit of ${limitMb} MB. Remove files first.`,
-        { details: { limit_mb: limitMb, used_mb: Math.ceil(used / bytesPerMb) } },
-      );
+    async withRoom(bytes, write) {
+      await reserve(bytes);
+      try {
+        return await write();
+      } finally {
+        reserved -= bytes;
+        unseen += bytes;
+      }
     },
   };
 }
 
-/** Bytes that a tree occupies. What vanishes meanwhile occupies nothing; links are not followed. */
-export async function measure(root: string): Promise<number> {
-  const waiting = [root];
-  let bytes = 0;
-  let entries = 0;
-  for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
-    const inside = directory;
-    const names = await readdir(inside, { withFileTypes: true }).catch(() => []);
-    entries += names.length;
-    if (entries > mostEntries) return Number.POSITIVE_INFINITY;
-    for (const entry of names) if (entry.isDirectory()) waiting.push(`${inside}/${entry.name}`);
-    const sizes = await Promise.all(names.map((entry) => lstat(`${inside}/${entry.name}`).then(sizeOf, () => 0)));
-    bytes += sizes.reduce((sum, size) => sum + size, 0);
-  }
-  return bytes;
-}
-
-/** A hole in a file takes no place; a network file system may count no blocks for what it has just received. */
-function sizeOf(stat: { readonly blocks: number; readonly size: number; isFile(): boolean }): number {
-  const allocated = stat.blocks * blockBytes;
-  return stat.isFile() && allocated === 0 ? Math.min(stat.size, blockBytes) : allocated;
+function noRoom(usedBytes: number, limitMb: number): BulkheadError {
+  const usedMb = Math.ceil(usedBytes / bytesPerMb);
+  return new BulkheadError(
+    "FILE_OPERATION_FAILED",
+    `disk full: ${usedMb} MB of ${limitMb} MB are used, which leaves too little room. Remove files and try again.`,
+    { details: { limit_mb: limitMb, used_mb: usedMb } },
+  );
 }

@@ -34,6 +34,13 @@ function texts(variables: Variables, name: keyof AgentEnv, byDefault: string): r
   return list;
 }
 
+/** A protection that is misspelt must not be missing in silence: anything but `value` is refused. */
+function isSet(variables: Variables, name: keyof AgentEnv, value: string): boolean {
+  const given = variables[name];
+  if (given === undefined || given === value) return given === value;
+  throw new Error(`${name} must be "${value}" or not be set.`);
+}
+
 /** The agent's settings, read as agentEnvSchema reads them but without loading zod. */
 export function readSettings(variables: Variables): AgentSettings {
   const fd = integer(variables, "BULKHEAD_AGENT_FD");
@@ -51,7 +58,8 @@ export function readSettings(variables: Variables): AgentSettings {
     ...(gid === undefined ? {} : { BULKHEAD_USER_GID: gid }),
     ...(egress === undefined ? {} : { BULKHEAD_EGRESS_SOCKET: egress }),
     ...(address === undefined ? {} : { BULKHEAD_EGRESS_ADDRESS: address }),
-    ...(variables["BULKHEAD_AGENT_TLS"] === "1" ? { BULKHEAD_AGENT_TLS: "1" as const } : {}),
+    ...(isSet(variables, "BULKHEAD_AGENT_TLS", "1") ? { BULKHEAD_AGENT_TLS: "1" as const } : {}),
+    ...(isSet(variables, "BULKHEAD_AGENT_CALLERS", "remote") ? { BULKHEAD_AGENT_CALLERS: "remote" as const } : {}),
     ...(quota === undefined ? {} : { BULKHEAD_DISK_QUOTA_MB: quota }),
     BULKHEAD_EGRESS_PORT: integer(variables, "BULKHEAD_EGRESS_PORT") ?? 3128,
     BULKHEAD_TOOLS: variables["BULKHEAD_TOOLS"] ?? "/opt/bulkhead",

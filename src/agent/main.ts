@@ -1,7 +1,9 @@
 import { stat, writeSync } from "node:fs";
+import { constants } from "node:os";
 import { agentExitCodes } from "#contracts/agent-constants.ts";
 import { makeJsonLogger } from "#telemetry/json-logger.ts";
 import { makeAgent } from "./agent.ts";
+import { refuseOwnMachine } from "./callers.ts";
 import { systemClock } from "./clock.ts";
 import { readSettings } from "./environment.ts";
 import { egressTarget, startRelay } from "./relay.ts";
@@ -31,6 +33,8 @@ const server = makeAgent({
     process.exit(agentExitCodes[cause]);
   },
 });
+// The first process of a container is not ended by a signal that it does not mention.
+process.once("SIGTERM", () => process.exit(128 + constants.signals.SIGTERM));
 server.on("error", (error) => {
   logger.error("cannot listen", { error });
   process.exit(1);
@@ -41,5 +45,6 @@ server.on("listening", () => {
   const target = egressTarget(settings);
   if (target !== undefined) startRelay(settings.BULKHEAD_EGRESS_PORT, target, logger);
 });
+if (settings.BULKHEAD_AGENT_CALLERS === "remote") refuseOwnMachine(server, logger);
 if (settings.BULKHEAD_AGENT_FD === undefined) server.listen(settings.BULKHEAD_AGENT_PORT);
 else server.listen({ fd: settings.BULKHEAD_AGENT_FD });

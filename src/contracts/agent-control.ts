@@ -54,6 +54,8 @@ export const agentEnvSchema = z.object({
   BULKHEAD_EGRESS_ADDRESS: z.string().optional(),
   /** "1": listen with TLS and a certificate made at start. */
   BULKHEAD_AGENT_TLS: z.literal("1").optional(),
+  /** "remote": nobody on the agent's own machine may call it. User code could ask it for more time. Absent: anybody may. */
+  BULKHEAD_AGENT_CALLERS: z.literal("remote").optional(),
   /** What the first root may hold where the file system itself has no limit; absent: the file system's own limit holds. */
   BULKHEAD_DISK_QUOTA_MB: z.coerce.number().int().optional(),
   /** Loopback port the agent offers the egress proxy on. */

@@ -120,6 +120,7 @@ describe("a launch on Fargate", () => {
       BULKHEAD_FEATURES: '["rich-output"]',
       BULKHEAD_AGENT_PORT: "7777",
       BULKHEAD_AGENT_TLS: "1",
+      BULKHEAD_AGENT_CALLERS: "remote",
       BULKHEAD_USER_UID: String(uidOf(instanceId(1))),
       BULKHEAD_USER_GID: String(uidOf(instanceId(1))),
       BULKHEAD_USER_PROCESSES: "512",

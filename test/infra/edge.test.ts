@@ -1,44 +1,19 @@
 import { runInNewContext } from "node:vm";
-import { Stack } from "aws-cdk-lib";
-import { Match, Template } from "aws-cdk-lib/assertions";
+import { Match, type Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
-import { EdgeServices } from "../../infra/constructs/edge/edge-services.ts";
 import { egressProxyEnvSchema } from "../../src/edge/egress-proxy/env.ts";
 import { gatewayEnvSchema } from "../../src/edge/gateway/env.ts";
-import { foundation } from "./support/app.ts";
+import { edgeImage, edgeStack } from "./support/edge.ts";
 import { idleAcknowledgements, unacknowledgedFindings } from "./support/nag.ts";
-import {
-  actionsOf,
-  conditionOf,
-  flat,
-  type Properties,
-  resourcesOf,
-  statementsOf,
-  theResource,
-} from "./support/resources.ts";
-
-const image = `public.example/edge@sha256:${"e".repeat(64)}`;
-
-function edgeOf(context: Record<string, unknown> = {}) {
-  const base = foundation(context);
-  const stack = new Stack(base.app, "edge");
-  const edge = new EdgeServices(stack, "Edge", { ...base, images: { edge: image } });
-  return {
-    ...base,
-    stack,
-    edge,
-    template: Template.fromStack(stack),
-    networkTemplate: Template.fromStack(base.network),
-  };
-}
+import { actionsOf, flat, type Properties, resourcesOf, statementsOf, theResource } from "./support/resources.ts";
 
 const domain = { domain: "sandboxes.example.com", hostedZoneId: "Z0123456789ABC" };
 const variants = {
-  dev: edgeOf(),
-  prod: edgeOf({ profile: "prod" }),
-  "dev with a domain": edgeOf(domain),
-  "prod with a domain": edgeOf({ profile: "prod", ...domain }),
-  "with a certificate from elsewhere": edgeOf({
+  dev: edgeStack(),
+  prod: edgeStack({ profile: "prod" }),
+  "dev with a domain": edgeStack(domain),
+  "prod with a domain": edgeStack({ profile: "prod", ...domain }),
+  "with a certificate from elsewhere": edgeStack({
     domain: domain.domain,
     certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/1",
   }),
@@ -83,7 +58,7 @@ describe.each(all)("%s", (name) => {
     expect(containers.map((container) => container["Name"])).toEqual(["gateway", "egress-proxy"]);
     for (const container of containers) {
       expect(container).toMatchObject({
-        Image: image,
+        Image: edgeImage,
         ReadonlyRootFilesystem: true,
         LinuxParameters: { Capabilities: { Drop: ["ALL"] }, InitProcessEnabled: true },
         StopTimeout: 120,
@@ -250,9 +225,7 @@ describe.each(withoutDomain)("without a domain (%s)", (name) => {
     template.hasResourceProperties("AWS::CloudFront::Distribution", {
       DistributionConfig: {
         DefaultCacheBehavior: {
-          FunctionAssociations: [
-            { EventType: "viewer-request", FunctionARN: { "Fn::GetAtt": [id, "FunctionMetadata.FunctionARN"] } },
-          ],
+          FunctionAssociations: [{ EventType: "viewer-request", FunctionARN: { "Fn::GetAtt": [id, "FunctionARN"] } }],
         },
       },
     });
@@ -328,76 +301,6 @@ describe("certificate and records", () => {
   });
 });
 
-describe("what tasks may do", () => {
-  const { template } = variants.prod;
-  const rightsOf = (id: string) =>
-    (theResource(template, "AWS::IAM::Role", id).properties["Policies"] as { PolicyDocument: unknown }[]).flatMap(
-      ({ PolicyDocument }) => statementsOf(PolicyDocument),
-    );
-  /** Action with the partitions and attributes that it is limited to. */
-  const summary = (id: string) =>
-    rightsOf(id)
-      .flatMap((statement) =>
-        actionsOf(statement).map((action) =>
-          [
-            action,
-            conditionOf(statement, "ForAllValues:StringLike", "dynamodb:LeadingKeys"),
-            conditionOf(statement, "ForAllValues:StringEquals", "dynamodb:Attributes"),
-          ]
-            .filter((part) => part !== "")
-            .join(" "),
-        ),
-      )
-      .filter((line) => !line.startsWith("kms:") || line === "kms:GetPublicKey");
-
-  it("gateway: reads sandboxes, instances and keys, notes their use, reads the public key", () => {
-    expect(summary("EdgeGatewayEdgeTaskRole")).toEqual([
-      'dynamodb:GetItem ["SANDBOX#*","INSTANCE#*","KEY#*"]',
-      'dynamodb:UpdateItem ["SANDBOX#*"] ["pk","sk","lastActivityAt","endedAt"]',
-      'dynamodb:UpdateItem ["KEY#*"] ["pk","sk","lastUsedAt"]',
-      "kms:GetPublicKey",
-    ]);
-  });
-
-  it("egress proxy: finds an instance by address and reads its sandbox", () => {
-    expect(summary("EdgeEgressProxyEdgeTaskRole")).toEqual([
-      'dynamodb:GetItem ["SANDBOX#*"]',
-      'dynamodb:Query ["ADDRESS#*"]',
-    ]);
-    const query = rightsOf("EdgeEgressProxyEdgeTaskRole").find((one) => actionsOf(one).includes("dynamodb:Query"));
-    expect(flat(query?.Resource)).toMatch(/\/index\/gsi1$/);
-  });
-
-  it("uses the data key through the table only", () => {
-    for (const id of ["EdgeGatewayEdgeTaskRole", "EdgeEgressProxyEdgeTaskRole"]) {
-      const onKeys = rightsOf(id).filter((one) => actionsOf(one).includes("kms:Decrypt"));
-      expect(onKeys).toHaveLength(1);
-      expect(conditionOf(onKeys[0], "StringEquals", "kms:ViaService")).toMatch(/^dynamodb\./);
-    }
-  });
-
-  it("has no wildcard in an action, and in a resource only where the action knows none", () => {
-    const statements = resourcesOf(template, "AWS::IAM::Role")
-      .filter(({ id }) => /TaskRole|ExecutionRole/.test(id))
-      .flatMap(({ properties }) => properties["Policies"] as { PolicyDocument: unknown }[])
-      .flatMap(({ PolicyDocument }) => statementsOf(PolicyDocument));
-    expect(statements.flatMap(actionsOf).filter((action) => action.includes("*"))).toEqual([]);
-    const everywhere = statements.filter((one) => flat(one.Resource).includes("*")).flatMap(actionsOf);
-    expect(new Set(everywhere)).toEqual(new Set(["ecr:GetAuthorizationToken"]));
-    expect(resourcesOf(template, "AWS::IAM::Policy").filter(({ id }) => /TaskRole|ExecutionRole/.test(id))).toEqual([]);
-  });
-
-  it("is for tasks of this account", () => {
-    for (const { properties } of resourcesOf(template, "AWS::IAM::Role").filter(({ id }) =>
-      /TaskRole|ExecutionRole/.test(id),
-    )) {
-      const [trust] = statementsOf(properties["AssumeRolePolicyDocument"]);
-      expect(trust?.Principal).toEqual({ Service: "ecs-tasks.amazonaws.com" });
-      expect(conditionOf(trust, "StringEquals", "aws:SourceAccount")).toBe("${AWS::AccountId}");
-    }
-  });
-});
-
 describe("profiles", () => {
   it("dev: one task each on Spot, no scaling, all goes with the stack", () => {
     const { template } = variants.dev;
@@ -436,7 +339,7 @@ describe("profiles", () => {
 
 describe("the way out", () => {
   it("has a name in a zone of the sandbox VPC, and the port that the network lets through", () => {
-    const { template, edge } = edgeOf({ deployment: "other" });
+    const { template, edge } = edgeStack({ deployment: "other" });
     expect(edge.egressProxy).toEqual({ host: "egress.other.internal", port: 3128 });
     const { properties } = theResource(template, "AWS::ServiceDiscovery::PrivateDnsNamespace");
     expect(properties["Name"]).toBe("other.internal");

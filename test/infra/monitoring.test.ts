@@ -40,7 +40,7 @@ function alarm(profile: Profile, name: string): Properties {
 /** What an alarm looks at, one metric or several. */
 function watchedBy(properties: Properties): Watched[] {
   const several = properties["Metrics"] as { MetricStat?: Stated }[] | undefined;
-  if (several === undefined) return [properties as Watched];
+  if (several === undefined) return [properties];
   return several.flatMap(({ MetricStat }) =>
     MetricStat === undefined ? [] : [{ ...MetricStat.Metric, Statistic: MetricStat.Stat, Period: MetricStat.Period }],
   );
@@ -163,7 +163,7 @@ describe("the topic", () => {
     const allowed = statements.filter(({ Effect }) => Effect === "Allow");
     expect(allowed.flatMap(actionsOf)).toEqual(["sns:Publish"]);
     expect(allowed.map(({ Principal }) => Principal)).toEqual([{ Service: "cloudwatch.amazonaws.com" }]);
-    expect(conditionOf(allowed[0], "StringEquals", "aws:SourceAccount")).toBe("${AWS::AccountId}");
+    expect(conditionOf(allowed[0], "StringEquals", "aws:SourceAccount")).toBe(`\${AWS::AccountId}`);
   });
 
   it("has a key that alarms may use: without it they fall silent", () => {
@@ -186,7 +186,7 @@ describe("the dashboard", () => {
 
   it("is one, named by deployment and region", () => {
     templates.prod.resourceCountIs("AWS::CloudWatch::Dashboard", 1);
-    expect(flat(properties["DashboardName"])).toBe("bulkhead-${AWS::Region}");
+    expect(flat(properties["DashboardName"])).toBe(`bulkhead-\${AWS::Region}`);
   });
 
   it("shows every alarm and every metric of the platform but the age of keys", () => {

@@ -4,7 +4,7 @@ import { CfnProject } from "aws-cdk-lib/aws-codebuild";
 import { CfnPolicy, CfnRole, PolicyDocument } from "aws-cdk-lib/aws-iam";
 import { CfnFunction } from "aws-cdk-lib/aws-lambda";
 import type { LogGroup } from "aws-cdk-lib/aws-logs";
-import type { Construct, IConstruct } from "constructs";
+import type { IConstruct } from "constructs";
 import { acknowledge } from "../../acknowledge.ts";
 import { policyInRole, type Right, statementOf, wildcardReasons } from "../functions/right.ts";
 import { imageBuildSpec } from "./build-spec.ts";
@@ -105,10 +105,10 @@ function limitWait(build: ContainerImageBuild): void {
   resource.addPropertyOverride("ServiceTimeout", "2400");
 }
 
-function ownerOf(resource: CfnResource): Construct {
+function ownerOf(resource: CfnResource): IConstruct {
   const owner = resource.node.scope;
   if (owner === undefined) throw new Error(`${resource.node.path} stands alone`);
-  return owner as Construct;
+  return owner;
 }
 
 function only<T extends CfnResource>(stack: Stack, type: abstract new (...args: never[]) => T, prefix: string): T {

@@ -46,6 +46,7 @@ function environmentOf(settings: LaunchSettings, { instanceId, template, resourc
     BULKHEAD_FEATURES: JSON.stringify(template.features),
     BULKHEAD_AGENT_PORT: String(settings.agentPort),
     BULKHEAD_AGENT_TLS: "1",
+    BULKHEAD_AGENT_CALLERS: "remote",
     BULKHEAD_USER_UID: uid,
     BULKHEAD_USER_GID: uid,
     BULKHEAD_USER_PROCESSES: String(userProcesses),

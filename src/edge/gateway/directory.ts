@@ -1,5 +1,6 @@
 import { expiresAt } from "#core/deadlines.ts";
 import { isOver } from "#core/lifecycle.ts";
+import type { Endpoint, InstanceRecord } from "#core/model.ts";
 import type { InstanceStore, SandboxStore } from "#core/ports.ts";
 import type { Directory } from "#gateway/ports.ts";
 
@@ -19,12 +20,17 @@ export function makeTableDirectory(
         projectId: record.projectId,
         status,
         generation: record.tokenGeneration,
-        // An instance that serves somebody else by now is nobody's way in.
-        endpoint: instance?.sandboxId === sandboxId ? instance.endpoint : null,
+        endpoint: instance === undefined ? null : wayIn(instance, sandboxId),
         createdAt: record.createdAt,
         expiresAt: record.endedAt ?? expiresAt(record.deadlines),
         endReason: record.endReason,
       };
     },
   };
+}
+
+/** None to an instance that serves somebody else by now, nor to an agent whose certificate the bridge has not seen. */
+function wayIn({ sandboxId: served, endpoint }: InstanceRecord, sandboxId: string): Endpoint | null {
+  if (served !== sandboxId) return null;
+  return endpoint?.kind === "tcp" && endpoint.fingerprint !== undefined ? endpoint : null;
 }

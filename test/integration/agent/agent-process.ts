@@ -56,8 +56,8 @@ export function readAnswer(message: IncomingMessage): Promise<Answer> {
   });
 }
 
-/** The agent as it ships (bundled), unsandboxed, on an inherited Unix socket. */
-export async function startAgent(variables: Readonly<Record<string, string>> = {}): Promise<AgentProcess> {
+/** The agent as it ships (bundled), unsandboxed, on an inherited Unix socket. Variables that are undefined are not set. */
+export async function startAgent(variables: Readonly<Record<string, string | undefined>> = {}): Promise<AgentProcess> {
   const directory = mkdtempSync(join(tmpdir(), "bulkhead-agent-"));
   const bundle = join(directory, "agent.cjs");
   await build({

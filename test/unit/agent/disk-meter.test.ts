@@ -1,0 +1,152 @@
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { AgentClock } from "#agent/clock.ts";
+import { type DiskMeter, makeDiskMeter } from "#agent/disk-meter.ts";
+import { measure } from "#agent/disk-usage.ts";
+
+const mb = 1024 * 1024;
+let root = "";
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "bulkhead-disk-"));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const write = (name: string, megabytes: number) => writeFileSync(join(root, name), Buffer.alloc(megabytes * mb, 1));
+const megabytes = async () => Math.round((await measure(root)) / mb);
+
+describe("what a tree occupies", () => {
+  it("counts files in every directory, more of them than are asked for at once", async () => {
+    mkdirSync(join(root, "a/b"), { recursive: true });
+    for (let index = 0; index < 100; index += 1) writeFileSync(join(root, "a/b", `f${index}`), Buffer.alloc(65_536, 1));
+    write("top", 2);
+    expect(await measure(root)).toBeGreaterThanOrEqual(100 * 65_536 + 2 * mb);
+    expect(await measure(root)).toBeLessThan(100 * 65_536 + 3 * mb);
+  });
+
+  it("counts a file with two names once, a link not at all, a hole as nothing", async () => {
+    write("file", 4);
+    linkSync(join(root, "file"), join(root, "again"));
+    symlinkSync("/usr", join(root, "elsewhere"));
+    const hole = join(root, "hole");
+    writeFileSync(hole, "");
+    truncateSync(hole, 500 * mb);
+    expect(await megabytes()).toBe(4);
+  });
+
+  it("is nothing for a directory that is gone", async () => {
+    expect(await measure(join(root, "gone"))).toBe(0);
+  });
+
+  it.runIf(process.getuid?.() === 0)("cannot be hidden by closing a directory, for one who is only its owner", async () => {
+    const closed = join(root, "closed");
+    mkdirSync(closed);
+    write("closed/file", 3);
+    for (const path of [root, closed, join(closed, "file")]) chownSync(path, 65_534, 65_534);
+    chmodSync(closed, 0);
+    process.seteuid?.(65_534);
+    try {
+      expect(await megabytes()).toBe(3);
+    } finally {
+      process.seteuid?.(0);
+    }
+    expect(statSync(closed).mode & 0o777).toBe(0o700);
+  });
+});
+
+describe("the disk meter", () => {
+  const timers: { delayMs: number; callback: () => void }[] = [];
+  let now = 0;
+  const clock: AgentClock = {
+    now: () => now,
+    after(delayMs, callback) {
+      timers.push({ delayMs, callback });
+      return () => {};
+    },
+  };
+  let overruns = 0;
+
+  beforeEach(() => {
+    timers.length = 0;
+    now = 0;
+    overruns = 0;
+  });
+
+  /** After its first measurement. */
+  async function start(limitMb: number): Promise<DiskMeter> {
+    const meter = makeDiskMeter({ root, limitMb, clock, onOverrun: () => (overruns += 1) });
+    await measured(1);
+    return meter;
+  }
+
+  /** Until so many rounds have ended: each plans the next. */
+  async function measured(count: number): Promise<void> {
+    const giveUpAt = Date.now() + 5_000;
+    while (timers.length < count && Date.now() < giveUpAt) await new Promise((done) => setImmediate(done));
+  }
+
+  it("lets in what fits, and counts what is being written and not yet seen", async () => {
+    write("file", 4);
+    const meter = await start(10);
+    await meter.withRoom(5 * mb, async () => {
+      await expect(meter.withRoom(5 * mb, () => "written")).rejects.toThrow("disk full: 9 MB of 10 MB");
+    });
+    expect(await meter.withRoom(5 * mb, () => "written")).toBe("written");
+  });
+
+  it("refuses as a full disk does, and lets in again as soon as there is room, without waiting for its round", async () => {
+    write("file", 9);
+    const meter = await start(10);
+    await expect(meter.withRoom(2 * mb, () => "written")).rejects.toMatchObject({
+      code: "FILE_OPERATION_FAILED",
+      status: 422,
+      details: { limit_mb: 10 },
+    });
+    rmSync(join(root, "file"));
+    expect(await meter.withRoom(2 * mb, () => "written")).toBe("written");
+    expect(meter.usedBytes()).toBeLessThan(mb);
+  });
+
+  it("sees at its next round what was written past it", async () => {
+    const meter = await start(10);
+    write("file", 12);
+    timers[0]?.callback();
+    await measured(2);
+    await expect(meter.withRoom(0, () => "written")).rejects.toThrow("disk full: 12 MB of 10 MB");
+    expect(overruns).toBe(0);
+  });
+
+  it("ends the instance when that is far more than allowed", async () => {
+    await start(2);
+    write("file", 4);
+    timers[0]?.callback();
+    await measured(2);
+    expect(overruns).toBe(1);
+  });
+
+  it("measures every ten seconds, a tree that takes long less often", async () => {
+    await start(10);
+    expect(timers[0]?.delayMs).toBe(10_000);
+    timers[0]?.callback();
+    now += 4_000;
+    await measured(2);
+    expect(timers[1]?.delayMs).toBe(36_000);
+    timers[1]?.callback();
+    now += 60_000;
+    await measured(3);
+    expect(timers[2]?.delayMs).toBe(120_000);
+  });
+});

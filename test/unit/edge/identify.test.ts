@@ -1,0 +1,104 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Endpoint } from "#core/model.ts";
+import { aSandbox, anInstance } from "#test/support/fixtures.ts";
+import { type MemoryStores, makeMemoryStores } from "#test/support/memory-stores.ts";
+import { makeVirtualClock, type VirtualClock } from "#test/support/virtual-clock.ts";
+import { makeIdentify } from "../../../src/edge/egress-proxy/identify.ts";
+
+const host = "10.64.3.7";
+const endpoint: Endpoint = { kind: "tcp", host, port: 7777, fingerprint: "ab" };
+const sandbox = aSandbox();
+const claimed = anInstance({ state: "claimed", sandboxId: sandbox.id, endpoint });
+
+let clock: VirtualClock;
+let stores: MemoryStores;
+let lookUps = 0;
+let identify: ReturnType<typeof makeIdentify>;
+
+beforeEach(() => {
+  clock = makeVirtualClock();
+  stores = makeMemoryStores(clock);
+  lookUps = 0;
+  const { instances, sandboxes } = stores;
+  identify = makeIdentify({
+    clock,
+    sandboxes,
+    instances: {
+      findByAddress(address) {
+        lookUps += 1;
+        return instances.findByAddress(address);
+      },
+    },
+  });
+});
+
+const identity = { sandboxId: sandbox.id, projectId: "p1", internetAccess: true };
+
+describe("whose address it is", () => {
+  it("is the running sandbox's that the instance serves, with its rights", async () => {
+    await stores.instances.insert(claimed);
+    await stores.sandboxes.insert(aSandbox({ internetAccess: false }));
+    expect(await identify(host)).toEqual({ instanceId: claimed.id, identity: { ...identity, internetAccess: false } });
+  });
+
+  it("is nobody's when no instance has it, or one that is warm or ending", async () => {
+    expect(await identify("10.64.9.9")).toBeUndefined();
+    for (const [index, state] of (["starting", "warm", "stopping"] as const).entries()) {
+      const own = `10.64.8.${index}`;
+      await stores.instances.insert(anInstance({ id: `i${index}`, state, endpoint: { ...endpoint, host: own } }));
+      expect(await identify(own)).toBeUndefined();
+    }
+  });
+
+  it.each(["creating", "paused", "stopped", "deleting", "deleted", "failed"] as const)(
+    "has no way out while the sandbox is %s",
+    async (status) => {
+      await stores.instances.insert(claimed);
+      await stores.sandboxes.insert(aSandbox({ status }));
+      expect(await identify(host)).toEqual({ instanceId: claimed.id, identity: undefined });
+    },
+  );
+
+  it("has no way out when the sandbox is served by another instance by now, or is gone", async () => {
+    await stores.instances.insert(claimed);
+    expect(await identify(host)).toEqual({ instanceId: claimed.id, identity: undefined });
+    await stores.sandboxes.insert(aSandbox({ instanceId: "ifedcba9876543210" }));
+    await clock.advance(1_001);
+    expect(await identify(host)).toEqual({ instanceId: claimed.id, identity: undefined });
+  });
+
+  it("is asked once a second at most, and learned anew after it", async () => {
+    await stores.instances.insert(claimed);
+    await stores.sandboxes.insert(sandbox);
+    await Promise.all([identify(host), identify(host)]);
+    await identify(host);
+    expect(lookUps).toBe(1);
+    await stores.sandboxes.replace({ ...sandbox, status: "deleting", version: 2 });
+    await clock.advance(1_001);
+    expect((await identify(host))?.identity).toBeUndefined();
+    expect(lookUps).toBe(2);
+  });
+
+  it("belongs to the newest instance when an address was used again", async () => {
+    await stores.instances.insert(claimed);
+    const next = aSandbox({ id: "1800000001abcdefghij", instanceId: "inew" });
+    await stores.sandboxes.insert(next);
+    await stores.instances.insert({ ...claimed, id: "inew", sandboxId: next.id, createdAt: claimed.createdAt + 1 });
+    expect((await identify(host))?.identity?.sandboxId).toBe(next.id);
+  });
+
+  it("is asked again after a failure, which is told", async () => {
+    const failing = makeIdentify({
+      clock,
+      sandboxes: stores.sandboxes,
+      instances: {
+        findByAddress() {
+          lookUps += 1;
+          return lookUps === 1 ? Promise.reject(new Error("throttled")) : Promise.resolve(undefined);
+        },
+      },
+    });
+    await expect(failing(host)).rejects.toThrow("throttled");
+    expect(await failing(host)).toBeUndefined();
+  });
+});
