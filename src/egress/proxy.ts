@@ -44,7 +44,7 @@ export function makeEgressProxy(deps: EgressDeps): EgressProxy {
       const origins = makeOrigins(tcp, options, ({ instanceId, identity }) => {
         return { deps, settings, instanceId, identify: () => identity, openConnections: 0 };
       });
-      return listenTcp(tcp, options, makeWayOut(logger, origins.find).server, origins);
+      return listenTcp(tcp, options, makeWayOut(logger, (socket) => origins.find(socket)).server, origins);
     },
   };
 }

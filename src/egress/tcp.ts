@@ -107,7 +107,13 @@ export function listenTcp(
   // First, so that what is cut here is not read at all.
   server.prependListener("connection", (socket) => origins.accept(socket));
   server.maxConnections = options.maxConnections ?? 8192;
-  server.on("drop", (from) => logger.warn("too many connections to the way out", { address: from?.remoteAddress }));
+  let toldAt = Number.NEGATIVE_INFINITY;
+  server.on("drop", () => {
+    // A flood of connections must not become a flood of lines.
+    if (clock.now() - toldAt < 10_000) return;
+    toldAt = clock.now();
+    logger.warn("too many connections to the way out", { limit: server.maxConnections });
+  });
 
   async function close(graceMs: number): Promise<void> {
     const ended = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -4,6 +4,8 @@ import type { EgressSource } from "#egress/tcp.ts";
 /** How long an answer is believed: connections come in bursts, and addresses change hands within minutes at least. */
 const believeMs = 1_000;
 const mostKnown = 10_000;
+/** The index by address follows the table after a moment: whoever was claimed just now is asked for again before it is refused. */
+const againAfterMs = [150, 350, 700];
 
 /**
  * Whose connection it is, by the address it comes from: a task cannot take another's address, its network interface would not send it.
@@ -15,7 +17,7 @@ export function makeIdentify(deps: {
   readonly clock: Clock;
 }): (address: string) => Promise<EgressSource | undefined> {
   const { instances, sandboxes, clock } = deps;
-  const known = new Map<string, { readonly until: number; readonly source: Promise<EgressSource | undefined> }>();
+  const known = new Map<string, { until: number; readonly source: Promise<EgressSource | undefined> }>();
 
   async function lookUp(address: string): Promise<EgressSource | undefined> {
     const instance = await instances.findByAddress(address);
@@ -27,14 +29,30 @@ export function makeIdentify(deps: {
     return { instanceId: instance.id, identity: { sandboxId, projectId, internetAccess } };
   }
 
+  async function find(address: string): Promise<EgressSource | undefined> {
+    let source = await lookUp(address);
+    for (const ms of againAfterMs) {
+      if (source?.identity !== undefined) break;
+      await clock.sleep(ms);
+      source = await lookUp(address);
+    }
+    return source;
+  }
+
   return (address) => {
     const cached = known.get(address);
     if (cached !== undefined && cached.until > clock.now()) return cached.source;
     if (known.size >= mostKnown) known.clear();
-    const source = lookUp(address);
-    known.set(address, { until: clock.now() + believeMs, source });
-    // A failure is not remembered: the next connection asks again.
-    source.catch(() => known.delete(address));
+    const source = find(address);
+    const entry = { until: Number.POSITIVE_INFINITY, source };
+    known.set(address, entry);
+    source.then(
+      () => {
+        entry.until = clock.now() + believeMs;
+      },
+      // A failure is not remembered: the next connection asks again.
+      () => known.delete(address),
+    );
     return source;
   };
 }

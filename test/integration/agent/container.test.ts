@@ -91,7 +91,10 @@ describe("an agent in a container", () => {
     const relay = await freePort();
     const { port } = proxy.address() as AddressInfo;
     const agent = await start({ BULKHEAD_EGRESS_ADDRESS: `localhost:${port}`, BULKHEAD_EGRESS_PORT: String(relay) });
-    const { body } = await agent.ask("POST", "/commands/run", { command: "echo $HTTPS_PROXY", workdir: agent.directory });
+    const { body } = await agent.ask("POST", "/commands/run", {
+      command: "echo $HTTPS_PROXY",
+      workdir: agent.directory,
+    });
     expect(body["stdout"]).toBe(`http://127.0.0.1:${relay}\n`);
     const socket = connect(relay, "127.0.0.1").setEncoding("utf8");
     socket.write("CONNECT");

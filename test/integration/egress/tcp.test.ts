@@ -203,7 +203,7 @@ describe("the way out over TCP", () => {
       return socket.on("error", () => {});
     });
     await Promise.race(silent.map((socket) => once(socket, "close")));
-    await Promise.all(silent.map((socket) => socket.closed || !socket.connecting || once(socket, "connect")));
+    for (const socket of silent) if (socket.connecting) await once(socket, "connect");
     expect(silent.filter((socket) => !socket.destroyed)).toHaveLength(4);
     expect((await say(egress, "127.0.0.12", connectTo(1), refused)).answer).toContain("internet access is off");
     for (const socket of silent) socket.destroy();

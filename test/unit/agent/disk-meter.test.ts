@@ -51,20 +51,23 @@ describe("what a tree occupies", () => {
     expect(await measure(join(root, "gone"))).toBe(0);
   });
 
-  it.runIf(process.getuid?.() === 0)("cannot be hidden by closing a directory, for one who is only its owner", async () => {
-    const closed = join(root, "closed");
-    mkdirSync(closed);
-    write("closed/file", 3);
-    for (const path of [root, closed, join(closed, "file")]) chownSync(path, 65_534, 65_534);
-    chmodSync(closed, 0);
-    process.seteuid?.(65_534);
-    try {
-      expect(await megabytes()).toBe(3);
-    } finally {
-      process.seteuid?.(0);
-    }
-    expect(statSync(closed).mode & 0o777).toBe(0o700);
-  });
+  it.runIf(process.getuid?.() === 0)(
+    "cannot be hidden by closing a directory, for one who is only its owner",
+    async () => {
+      const closed = join(root, "closed");
+      mkdirSync(closed);
+      write("closed/file", 3);
+      for (const path of [root, closed, join(closed, "file")]) chownSync(path, 65_534, 65_534);
+      chmodSync(closed, 0);
+      process.seteuid?.(65_534);
+      try {
+        expect(await megabytes()).toBe(3);
+      } finally {
+        process.seteuid?.(0);
+      }
+      expect(statSync(closed).mode & 0o777).toBe(0o700);
+    },
+  );
 });
 
 describe("the disk meter", () => {

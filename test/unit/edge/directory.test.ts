@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { aSandbox, anEndedSandbox, anInstance, startOfTime } from "#test/support/fixtures.ts";
+import { anEndedSandbox, anInstance, aSandbox, startOfTime } from "#test/support/fixtures.ts";
 import { type MemoryStores, makeMemoryStores } from "#test/support/memory-stores.ts";
 import { makeVirtualClock } from "#test/support/virtual-clock.ts";
 import { makeDecisionLines } from "../../../src/edge/egress-proxy/decision-lines.ts";
