@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { agentExitCodes } from "#contracts/agent-constants.ts";
+import { causeOfExitCode } from "#contracts/agent-constants.ts";
 import { instanceIdSchema } from "#contracts/ids.ts";
 import type { Endpoint } from "#core/model.ts";
 import type { InstanceExit } from "#core/ports.ts";
@@ -75,19 +75,13 @@ const causeOfStopCode: Readonly<Record<string, Cause | null>> = {
   ServiceSchedulerInitiated: "task_failed",
 };
 
-const causeOfExitCode = new Map<number, Cause>([
-  [agentExitCodes.timeout, "timeout"],
-  [agentExitCodes.idle, "idle"],
-  [agentExitCodes.lifetime, "lifetime"],
-]);
-
 function exitOf(instanceId: string, task: Detail): InstanceExit {
   const agent = task.containers.find((container) => container.name === "agent");
   const exitCode = agent?.exitCode;
   const how = exitCode === undefined ? "no exit code" : `exit code ${exitCode}`;
   const message = task.stopCode === undefined ? how : `${task.stopCode}, ${how}`;
   // First: whoever stopped the task afterwards, the agent had ended it.
-  const own = exitCode === undefined ? undefined : causeOfExitCode.get(exitCode);
+  const own = causeOfExitCode(exitCode);
   if (own !== undefined) return { instanceId, cause: own, message };
   const provider = causeOfStopCode[task.stopCode ?? ""] ?? null;
   if (provider !== null) return { instanceId, cause: provider, message };

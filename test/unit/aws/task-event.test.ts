@@ -69,6 +69,7 @@ describe("a change of a task", () => {
     ["EssentialContainerExited", 80, "", "timeout"],
     ["EssentialContainerExited", 81, "", "idle"],
     ["EssentialContainerExited", 82, "", "lifetime"],
+    ["EssentialContainerExited", 83, "", "disk_full"],
     ["EssentialContainerExited", 137, "OutOfMemoryError: Container killed due to memory usage", "out_of_memory"],
     ["EssentialContainerExited", 137, "", "task_failed"],
     ["EssentialContainerExited", 1, "", "task_failed"],
