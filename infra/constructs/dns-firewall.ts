@@ -4,7 +4,6 @@ import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { LogGroup } from "aws-cdk-lib/aws-logs";
 import {
-  CfnFirewallConfig,
   CfnFirewallDomainList,
   CfnFirewallRuleGroup,
   CfnFirewallRuleGroupAssociation,
@@ -49,14 +48,14 @@ export class DnsFirewall extends Construct {
         { priority: 200, action: "BLOCK", blockResponse: "NODATA", firewallDomainListId: everything.attrId },
       ],
     });
-    const association = new CfnFirewallRuleGroupAssociation(this, "Association", {
+    // A VPC whose firewall cannot answer refuses the query: the default, and no resource of CloudFormation can say it. The CDK has
+    // CfnFirewallConfig, whose type CloudFormation does not provision.
+    new CfnFirewallRuleGroupAssociation(this, "Association", {
       vpcId: vpc.vpcId,
       firewallRuleGroupId: rules.attrId,
       priority: 101,
       mutationProtection: config.deletionProtection ? "ENABLED" : "DISABLED",
     });
-    const failure = new CfnFirewallConfig(this, "FailClosed", { resourceId: vpc.vpcId, firewallFailOpen: "DISABLED" });
-    failure.addResourceDependency(association);
     this.logQueries(vpc, encryptedLogGroup(this, "Queries", { config, key }));
   }
 

@@ -1,4 +1,4 @@
-import { type IVpc, Peer, Port, SecurityGroup } from "aws-cdk-lib/aws-ec2";
+import { CfnSecurityGroup, type IVpc, Peer, Port, SecurityGroup } from "aws-cdk-lib/aws-ec2";
 import { Construct } from "constructs";
 import type { DeploymentConfig } from "../config.ts";
 import type { PlatformNetwork } from "./parts.ts";
@@ -31,7 +31,7 @@ export class SecurityGroups extends Construct {
     const bridge = this.group("Bridge", sandboxVpc, "bridge function: to agents");
     bridge.addEgressRule(instances, Port.tcp(ports.agent), "agents");
     const janitor = this.group("Janitor", sandboxVpc, "janitor function: to the file system");
-    janitor.addEgressRule(fileSystem, Port.tcp(ports.nfs), "removes files of ended instances");
+    letOutTo(janitor, fileSystem, ports.nfs, "removes files of ended instances");
     this.groups = { gateway, proxy, fileSystem, endpoints, bridge, janitor };
   }
 
@@ -39,4 +39,12 @@ export class SecurityGroups extends Construct {
   private group(id: string, vpc: IVpc, description: string): SecurityGroup {
     return new SecurityGroup(this, id, { vpc, description, allowAllOutbound: false });
   }
+}
+
+/** Said inside of the group: CDK writes a rule that names a group beside it, and a group without a rule inside begins with one that allows everything. */
+function letOutTo(from: SecurityGroup, to: SecurityGroup, port: number, description: string): void {
+  const resource = from.node.defaultChild;
+  if (!(resource instanceof CfnSecurityGroup)) throw new Error("no AWS::EC2::SecurityGroup behind the construct");
+  const where = { ipProtocol: "tcp", fromPort: port, toPort: port };
+  resource.securityGroupEgress = [{ ...where, destinationSecurityGroupId: to.securityGroupId, description }];
 }

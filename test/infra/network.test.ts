@@ -136,15 +136,11 @@ describe("names in the sandbox VPC", () => {
     ]);
   });
 
-  it("are refused when the firewall fails, and every query is logged", () => {
+  it("pass a firewall that cannot be taken off, and every query is logged", () => {
     const vpcId = { Ref: Match.stringLikeRegexp("^SandboxVpc") };
     template.hasResourceProperties("AWS::Route53Resolver::FirewallRuleGroupAssociation", {
       VpcId: vpcId,
       MutationProtection: "ENABLED",
-    });
-    template.hasResourceProperties("AWS::Route53Resolver::FirewallConfig", {
-      ResourceId: vpcId,
-      FirewallFailOpen: "DISABLED",
     });
     template.hasResourceProperties("AWS::Route53Resolver::ResolverQueryLoggingConfig", {
       DestinationArn: { "Fn::GetAtt": [Match.stringLikeRegexp("^DnsFirewallQueries"), "Arn"] },
@@ -186,6 +182,12 @@ describe("security groups", () => {
     expect(others).toEqual([]);
     expect(rule).toMatchObject({ IpProtocol: "tcp", FromPort: 2049, ToPort: 2049 });
     expect(flat(rule?.["DestinationSecurityGroupId"])).toContain("SecurityGroupsFileSystem");
+  });
+
+  it("all say inside of them what gets out: one without such a rule begins with one that lets out everything", () => {
+    for (const group of resourcesOf(template, "AWS::EC2::SecurityGroup")) {
+      expect(group.properties["SecurityGroupEgress"], group.id).toEqual(expect.arrayContaining([expect.anything()]));
+    }
   });
 
   it("that a VPC is born with are emptied", () => {
