@@ -38,7 +38,7 @@ export class Events extends Construct {
     );
   }
 
-  /** At least once and in any order, as EventBridge delivers. */
+  /** At least once and in any order, as EventBridge delivers. Of a task's eight statuses two are acted on (lambdas/task-events/act.ts). */
   private taskChanges(handler: NodejsFunction, cluster: ICluster, { events }: DeadLetters): void {
     handler.configureAsyncInvoke({ retryAttempts: 2, maxEventAge: Duration.hours(1) });
     new Rule(this, "TaskChanges", {
@@ -46,7 +46,7 @@ export class Events extends Construct {
       eventPattern: {
         source: ["aws.ecs"],
         detailType: ["ECS Task State Change"],
-        detail: { clusterArn: [cluster.clusterArn] },
+        detail: { clusterArn: [cluster.clusterArn], lastStatus: ["RUNNING", "STOPPED"] },
       },
       targets: [
         new LambdaFunction(handler, { deadLetterQueue: events, retryAttempts: 20, maxEventAge: Duration.hours(1) }),

@@ -5,10 +5,19 @@ export interface RestBindings {
   readonly requestContext: APIGatewayProxyEvent["requestContext"];
 }
 
-/** A REST API's event as a web request. The path is the one the caller used, with the stage: `/v1/sandboxes`. */
+/** What a URL would read as another path: ways up, slashes of other kinds, the beginning of a query, what it drops without a word. */
+const otherPath = /(^|\/)(\.|%2e){1,2}(\/|$)|[\\?#]|\p{Cc}/iu;
+/** Where nothing is. */
+const nowhere = "/";
+
+/**
+ * A REST API's event as a web request. The path is the one the caller used, with the stage: `/v1/sandboxes`. By it API Gateway has
+ * decided who may come in, so one that a URL reads as another path leads nowhere.
+ */
 export function toRequest(event: APIGatewayProxyEvent): Request {
   const { requestContext, httpMethod } = event;
-  const url = new URL(`https://${requestContext.domainName ?? "localhost"}${requestContext.path}`);
+  const path = otherPath.test(requestContext.path) ? nowhere : requestContext.path;
+  const url = new URL(`https://${requestContext.domainName ?? "localhost"}${path}`);
   for (const [name, values] of Object.entries(event.multiValueQueryStringParameters ?? {})) {
     for (const value of values ?? []) url.searchParams.append(name, value);
   }

@@ -9,6 +9,7 @@ import { makeCommon } from "../parts/common.ts";
 import { type BatchAnswer, eachChange } from "../parts/each-record.ts";
 import { platformConfig } from "../parts/platform-config.ts";
 import { makePorts, makeStores } from "../parts/ports.ts";
+import { launchOrLeave } from "./launch-or-leave.ts";
 
 const env = readEnvironment(poolEnvSchema, process.env);
 const common = makeCommon("pool", env);
@@ -26,7 +27,7 @@ const { launcher } = makePlatform(
 export async function handler(event: DynamoDBStreamEvent | ScheduledEvent): Promise<BatchAnswer> {
   if ("Records" in event) {
     return eachChange(event.Records, logger, async (change) => {
-      if (change.type === "wanted") await launcher.launch(change.instance.id);
+      if (change.type === "wanted") await launchOrLeave(launcher, metrics, change.instance.id);
       if (change.type === "claimed") await launcher.replace(change.instance);
     });
   }

@@ -14,9 +14,10 @@ const common = makeCommon("task-events", env);
 const { stores } = makeStores(common, env);
 const ports = makePorts(common, stores, makeTeardownPorts(common, env));
 const platform = makePlatform(platformConfig(env.BULKHEAD_SETTINGS, env.AWS_REGION), ports);
+const deps = { platform, instances: stores.instances, metrics: common.metrics };
 
 /** "ECS Task State Change" of the instances' cluster. Delivered at least once and in any order. */
 export async function handler(event: EventBridgeEvent<string, unknown>): Promise<void> {
   const task = parseTaskEvent(event.detail, env.BULKHEAD_AGENT_PORT);
-  if (task !== null) await actOnTask(platform, task);
+  if (task !== null) await actOnTask(deps, task);
 }

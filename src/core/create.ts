@@ -102,7 +102,9 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
   /** One conditional write claims; then the record is written while the agent is activated. */
   async function makeWarm(making: Making): Promise<SandboxRecord | null> {
     const { draft } = making;
-    for (let attempt = 0; attempt < warmAttempts; attempt += 1) {
+    // A silent agent takes as long as a call to it may take. What the caller is told of in the end must not still be at work then.
+    const giveUpAt = draft.createdAt + config.createWaitMs / 2;
+    for (let attempt = 0; attempt < warmAttempts && (attempt === 0 || clock.now() < giveUpAt); attempt += 1) {
       const instance = await deps.pool.claim(draft.templateName, draft.id);
       if (instance === null) return null;
       const deadlines = making.stored?.deadlines ?? draft.deadlines;

@@ -31,6 +31,8 @@ export function makeEnder(deps: CoreDeps): Ender {
         status: "deleting",
         statusDeadlineAt: clock.now() + deletingDeadlineMs,
         endReason: reason,
+        // Nobody opens it any more.
+        sealedEnv: null,
         version: record.version + 1,
       };
       if ((await sandboxes.replace(deleting)) === "written") return deleting;

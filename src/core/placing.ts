@@ -28,7 +28,7 @@ export function makePlacing(deps: CoreDeps, ender: Ender): Placing {
     return endpoint.kind === "tcp" && fingerprint !== undefined ? { ...endpoint, fingerprint } : endpoint;
   }
 
-  /** @returns the record as written, or null when somebody ended the instance meanwhile */
+  /** @returns the record as written, by this call or by another that was told the same, or null when somebody ended the instance meanwhile */
   async function settle(record: InstanceRecord, endpoint: Endpoint): Promise<InstanceRecord | null> {
     for (let current = record; ; ) {
       const state = current.sandboxId === null ? "warm" : "claimed";
@@ -41,6 +41,7 @@ export function makePlacing(deps: CoreDeps, ender: Ender): Placing {
       };
       if ((await ports.instances.replace(ready)) === "written") return ready;
       const fresh = await ports.instances.get(record.id);
+      if (fresh?.state === state) return fresh;
       if (fresh?.state !== "starting") return null;
       current = fresh;
     }
@@ -98,7 +99,8 @@ export function makePlacing(deps: CoreDeps, ender: Ender): Placing {
         await serve(record, endpoint);
       } catch (error) {
         logger.error("placed instance not usable", { instance: instanceId, sandbox: record.sandboxId, error });
-        await ender.end(record.sandboxId, "create_failed");
+        // Another call that was told the same may have done it.
+        await ender.end(record.sandboxId, (sandbox) => (sandbox.status === "creating" ? "create_failed" : null));
       }
     },
   };

@@ -105,16 +105,18 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
       return creator.create(principal, input, makeSandboxId(clock), entry);
     };
     const outcome = adoptOrCreate();
-    const keep = () => undelivered.keep(fingerprint, outcome, (record) => endUnheard(record, "undelivered"));
+    const keep = () => undelivered.keep(fingerprint, outcome, (record) => void endUnheard(record, "undelivered"));
     if (context.signal.aborted) keep();
     else context.signal.addEventListener("abort", keep, { once: true });
     return outcome;
   }
 
-  function endUnheard(record: SandboxRecord, reason: "undelivered" | "create_failed"): void {
-    ender
-      .end(record.id, reason)
-      .catch((error: unknown) => logger.error("sandbox without a caller not ended", { sandbox: record.id, error }));
+  async function endUnheard(record: SandboxRecord, reason: "undelivered" | "create_failed"): Promise<void> {
+    try {
+      await ender.end(record.id, reason);
+    } catch (error) {
+      logger.error("sandbox without a caller not ended", { sandbox: record.id, error });
+    }
   }
 
   async function create(
@@ -139,7 +141,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
       try {
         return { sandbox, token: await issue(sandbox) };
       } catch (thrown) {
-        takeBack(sandbox, context);
+        await takeBack(sandbox, context);
         throw thrown;
       }
     } finally {
@@ -148,8 +150,9 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
   }
 
   /** The caller is about to hear of a failure. With an `Idempotency-Key` its repeat finds the sandbox; without one nobody would. */
-  function takeBack(sandbox: SandboxRecord, context: CreateContext): void {
-    if (context.idempotencyKey === null) endUnheard(sandbox, "create_failed");
+  async function takeBack(sandbox: SandboxRecord, context: CreateContext): Promise<void> {
+    // Waited for: what is not done when the caller has its answer may never be done, where the process is frozen then.
+    if (context.idempotencyKey === null) await endUnheard(sandbox, "create_failed");
   }
 
   /** Always accepted once the record says so; answers when the instance is gone, or after a while without waiting for that. */

@@ -43,16 +43,33 @@ export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects, placing:
     return fresh === undefined || isOver(fresh.status) || fresh.instanceId !== record.id;
   }
 
+  /** More than the pool is to hold, since it was made smaller. Where this process fills the pool itself there is never more. */
+  function surplus(record: InstanceRecord, world: World): boolean {
+    if (deps.config.launching === "here") return false;
+    const younger = [...world.instances.values()].filter(
+      ({ id, state, templateName, createdAt }) =>
+        state === "warm" &&
+        templateName === record.templateName &&
+        (createdAt > record.createdAt || (createdAt === record.createdAt && id > record.id)),
+    );
+    return younger.length >= (deps.config.pool[record.templateName] ?? 0);
+  }
+
   /** Why a warm instance is of no use to the next caller, or null. */
   async function unfit(record: InstanceRecord, world: World): Promise<string | null> {
     if (!world.truth.has(record.id)) return suspects.confirmed(`gone ${record.id}`) ? "gone" : null;
     if (clock.now() - record.createdAt > warmAgeMs) return "old";
+    if (surplus(record, world) && suspects.confirmed(`surplus ${record.id}`)) return "surplus";
     if (await answers(record)) return null;
     return suspects.confirmed(`silent ${record.id}`) ? "silent" : null;
   }
 
+  const isOverdue = ({ stateDeadlineAt }: InstanceRecord) => stateDeadlineAt !== null && stateDeadlineAt <= clock.now();
+
   async function problemOf(record: InstanceRecord, world: World): Promise<string | null> {
-    if (record.stateDeadlineAt !== null && record.stateDeadlineAt <= clock.now()) return "stuck";
+    if (isOverdue(record)) {
+      return record.state === "starting" && !world.truth.has(record.id) ? "never started" : "stuck";
+    }
     if (await orphaned(record, world)) return "orphaned";
     return record.state === "warm" ? unfit(record, world) : null;
   }
@@ -61,6 +78,8 @@ export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects, placing:
   async function placeLate(record: InstanceRecord, world: World): Promise<boolean> {
     const endpoint = world.truth.get(record.id)?.endpoint ?? null;
     if (deps.config.launching === "here" || record.state !== "starting" || endpoint === null) return false;
+    // One that does not answer makes this fail each time: it ends all the same.
+    if (isOverdue(record)) return false;
     if (!suspects.confirmed(`unplaced ${record.id}`)) return false;
     await placing.placed(record.id, endpoint);
     return true;
@@ -71,13 +90,15 @@ export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects, placing:
       if (await placeLate(record, world)) return "renewed";
       const problem = await problemOf(record, world);
       if (problem === null || !(await deps.instances.retire(record))) return null;
-      const age = problem === "old";
-      logger[age ? "info" : "warn"]("instance ended by the sweeper", {
+      const planned = problem === "old" || problem === "surplus";
+      // Nothing leaks of what never was, e.g. for want of room: failed launches are counted where they fail.
+      const leaked = !planned && problem !== "never started";
+      logger[planned ? "info" : "warn"]("instance ended by the sweeper", {
         instance: record.id,
         state: record.state,
         problem,
       });
-      return age ? "renewed" : "leaked";
+      return leaked ? "leaked" : "renewed";
     },
     async sweepTruth(truth, world) {
       const patience = truth.state === "gone" ? stoppingMs : undefined;

@@ -14,7 +14,7 @@ export interface SweepReport {
   readonly ended: number;
   /** Instances that somebody should have ended before, or that nobody knew of. */
   readonly leaked: number;
-  /** Instances that were replaced for their age, or heard late of their place. */
+  /** Instances that were replaced for their age, are more than the pool holds, heard late of their place, or never started. */
   readonly renewed: number;
   readonly quotaRepairs: number;
   readonly failures: number;

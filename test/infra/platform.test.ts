@@ -28,7 +28,7 @@ describe("changes of tasks", () => {
       EventPattern: {
         source: ["aws.ecs"],
         "detail-type": ["ECS Task State Change"],
-        detail: { clusterArn: [{ "Fn::GetAtt": [cluster, "Arn"] }] },
+        detail: { clusterArn: [{ "Fn::GetAtt": [cluster, "Arn"] }], lastStatus: ["RUNNING", "STOPPED"] },
       },
       Targets: [
         Match.objectLike({

@@ -129,7 +129,7 @@ export async function tasksIn(cluster: string, desiredStatus: "RUNNING" | "STOPP
 export function taskEvent(
   task: Task,
   change: {
-    readonly lastStatus: "PENDING" | "RUNNING" | "STOPPED";
+    readonly lastStatus: "PENDING" | "RUNNING" | "DEPROVISIONING" | "STOPPED";
     readonly host: string;
     readonly exitCode?: number;
     readonly stopCode?: string;
@@ -150,7 +150,7 @@ export function taskEvent(
       startedBy: task.startedBy,
       group: task.group,
       lastStatus: change.lastStatus,
-      desiredStatus: change.lastStatus === "STOPPED" ? "STOPPED" : "RUNNING",
+      desiredStatus: ["DEPROVISIONING", "STOPPED"].includes(change.lastStatus) ? "STOPPED" : "RUNNING",
       version: 3,
       launchType: "FARGATE",
       ...(change.stopCode !== undefined && { stopCode: change.stopCode, stoppedReason: "reason" }),

@@ -80,15 +80,18 @@ export async function openWorld(): Promise<World> {
     async placeTask(instanceId) {
       const task = (await tasksIn("instances")).find((one) => one.startedBy === instanceId);
       if (task === undefined) throw new Error("no task");
-      agents.push(await startAgent(instanceId, account.launch.agentPort));
+      // The address is there long before the agent.
       await functions.taskEvents(taskEvent(task, { lastStatus: "PENDING", host }));
-      await functions.taskEvents(taskEvent(task, { lastStatus: "RUNNING", host }));
-      await functions.taskEvents(taskEvent(task, { lastStatus: "RUNNING", host }));
+      agents.push(await startAgent(instanceId, account.launch.agentPort));
+      const running = taskEvent(task, { lastStatus: "RUNNING", host });
+      await Promise.all([functions.taskEvents(running), functions.taskEvents(running)]);
+      await functions.taskEvents(running);
     },
     async taskStopped(instanceId, change = {}) {
       const all = [...(await tasksIn("instances", "STOPPED")), ...(await tasksIn("instances"))];
       const task = all.find((one) => one.startedBy === instanceId);
       if (task === undefined) throw new Error("no task");
+      await functions.taskEvents(taskEvent(task, { lastStatus: "DEPROVISIONING", host }));
       await functions.taskEvents(taskEvent(task, { lastStatus: "STOPPED", host, ...change }));
       await functions.taskEvents(taskEvent(task, { lastStatus: "STOPPED", host, ...change }));
     },

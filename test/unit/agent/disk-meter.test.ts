@@ -1,9 +1,12 @@
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -16,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AgentClock } from "#agent/clock.ts";
 import { type DiskMeter, makeDiskMeter } from "#agent/disk-meter.ts";
 import { measure } from "#agent/disk-usage.ts";
+import { type Logger, noopLogger } from "#telemetry/logger.ts";
 
 const mb = 1024 * 1024;
 let root = "";
@@ -47,6 +51,37 @@ describe("what a tree occupies", () => {
     expect(await megabytes()).toBe(4);
   });
 
+  it("cannot be hidden by names that are no text", async () => {
+    const odd = Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff, 0xfe])]);
+    mkdirSync(odd);
+    writeFileSync(Buffer.concat([odd, Buffer.from([0x2f, 0xc3])]), Buffer.alloc(3 * mb, 1));
+    writeFileSync(Buffer.concat([odd, Buffer.from(".file")]), Buffer.alloc(2 * mb, 1));
+    expect(await megabytes()).toBe(5);
+  });
+
+  it("cannot be hidden deeper than a path can name", async () => {
+    const script = [
+      "import os, sys",
+      "os.chdir(sys.argv[1])",
+      "for _ in range(45): os.mkdir('d' * 200); os.chdir('d' * 200)",
+      "open('file', 'wb').write(b'x' * (3 << 20))",
+    ];
+    execFileSync("python3", ["-c", script.join("\n"), root]);
+    expect(await megabytes()).toBe(3);
+    expect(readdirSync("/proc/self/fd").length).toBeLessThan(200);
+  });
+
+  it("does not follow a link that took a directory's place, nor changes what it leads to", async () => {
+    const secret = mkdtempSync(join(tmpdir(), "bulkhead-other-"));
+    try {
+      writeFileSync(join(secret, "file"), Buffer.alloc(4 * mb, 1));
+      symlinkSync(secret, join(root, "link"));
+      expect(await measure(join(root, "link"))).toBeLessThan(mb);
+    } finally {
+      rmSync(secret, { recursive: true });
+    }
+  });
+
   it("is nothing for a directory that is gone", async () => {
     expect(await measure(join(root, "gone"))).toBe(0);
   });
@@ -55,13 +90,17 @@ describe("what a tree occupies", () => {
     "cannot be hidden by closing a directory, for one who is only its owner",
     async () => {
       const closed = join(root, "closed");
-      mkdirSync(closed);
+      const listed = join(root, "listed");
+      for (const directory of [closed, listed]) mkdirSync(directory);
       write("closed/file", 3);
-      for (const path of [root, closed, join(closed, "file")]) chownSync(path, 65_534, 65_534);
+      write("listed/file", 2);
+      for (const path of [root, closed, listed]) chownSync(path, 65_534, 65_534);
       chmodSync(closed, 0);
+      // Its names may be read, but nothing about them.
+      chmodSync(listed, 0o400);
       process.seteuid?.(65_534);
       try {
-        expect(await megabytes()).toBe(3);
+        expect(await megabytes()).toBe(5);
       } finally {
         process.seteuid?.(0);
       }
@@ -81,8 +120,14 @@ describe("the disk meter", () => {
     },
   };
   let overruns = 0;
+  let slow: Promise<number> | undefined;
+  const use = (path: string) => slow ?? measure(path);
+  const failures: string[] = [];
+  const logger: Logger = { ...noopLogger, warn: (message) => void failures.push(message) };
 
   beforeEach(() => {
+    failures.length = 0;
+    slow = undefined;
     timers.length = 0;
     now = 0;
     overruns = 0;
@@ -90,7 +135,7 @@ describe("the disk meter", () => {
 
   /** After its first measurement. */
   async function start(limitMb: number): Promise<DiskMeter> {
-    const meter = makeDiskMeter({ root, limitMb, clock, onOverrun: () => (overruns += 1) });
+    const meter = makeDiskMeter({ root, limitMb, clock, logger, onOverrun: () => (overruns += 1), use });
     await measured(1);
     return meter;
   }
@@ -138,6 +183,40 @@ describe("the disk meter", () => {
     timers[0]?.callback();
     await measured(2);
     expect(overruns).toBe(1);
+  });
+
+  it("goes on measuring after a measurement that failed, and holds to what it knew", async () => {
+    write("file", 9);
+    const meter = await start(10);
+    // A root that cannot be asked for: a name longer than there can be.
+    const away = `${root}-away`;
+    renameSync(root, away);
+    symlinkSync("x".repeat(300), root);
+    try {
+      timers[0]?.callback();
+      await measured(2);
+      expect(failures).toEqual(["the disk's use could not be measured"]);
+      await expect(meter.withRoom(2 * mb, () => "written")).rejects.toThrow("disk full: 9 MB of 10 MB");
+    } finally {
+      rmSync(root);
+      renameSync(away, root);
+    }
+    rmSync(join(root, "file"));
+    expect(await meter.withRoom(2 * mb, () => "written")).toBe("written");
+  });
+
+  it("lets nobody wait longer than half a minute for a slow measurement", async () => {
+    write("file", 9);
+    const meter = await start(10);
+    // Takes for ever, as on a file server that hangs: a measurement that never ends is under way.
+    slow = new Promise(() => {});
+    timers[0]?.callback();
+    const refused = expect(meter.withRoom(2 * mb, () => "written")).rejects.toThrow("disk full");
+    await measured(2);
+    expect(timers[1]?.delayMs).toBe(30_000);
+    timers[1]?.callback();
+    await refused;
+    expect(await meter.withRoom(mb / 2, () => "written")).toBe("written");
   });
 
   it("measures every ten seconds, a tree that takes long less often", async () => {

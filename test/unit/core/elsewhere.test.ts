@@ -103,6 +103,37 @@ describe("where another process launches", () => {
     expect(await leftovers(world)).toEqual([]);
   });
 
+  it("serves a sandbox once when it is told twice at the same moment that its instance is placed", async () => {
+    const world = await makeElsewhereWorld();
+    world.compute.onPlaced((id, endpoint) => void world.platform.instancePlaced(id, endpoint));
+    const creating = world.create();
+    await world.clock.advance(25_000 + started);
+    const { id, instanceId } = (await creating).sandbox;
+    expect(await world.record(id)).toMatchObject({ status: "running", instanceId });
+    expect(await world.stores.instances.get(instanceId ?? "")).toMatchObject({ state: "claimed", sandboxId: id });
+    expect((await world.compute.list()).map((one) => one.instanceId)).toEqual([instanceId]);
+  });
+
+  it("leaves a sandbox running of which a late second message finds the agent silent", async () => {
+    const world = await makeElsewhereWorld();
+    let told = 0;
+    world.faults = {
+      async before(call) {
+        if (call !== "agent.activate") return;
+        told += 1;
+        if (told !== 2) return;
+        await world.clock.sleep(1_000);
+        throw new BulkheadError("AGENT_UNREACHABLE", "silent");
+      },
+    };
+    world.compute.onPlaced((id, endpoint) => void world.platform.instancePlaced(id, endpoint));
+    const creating = world.create();
+    await world.clock.advance(25_000 + started);
+    const { id } = (await creating).sandbox;
+    expect(told).toBe(2);
+    expect(await world.record(id)).toMatchObject({ status: "running" });
+  });
+
   it("ends an instance that is placed after its sandbox was killed", async () => {
     const world = await makeElsewhereWorld();
     const creating = world.create();
@@ -120,12 +151,15 @@ describe("where another process launches", () => {
     const creating = world.create();
     await world.clock.advance(25_000);
     const { sandbox } = await creating;
+    let leaked = 0;
     for (let minute = 0; minute < 8; minute += 1) {
       await world.clock.advance(60_000);
-      await world.platform.sweeper.sweepOnce();
+      leaked += (await world.platform.sweeper.sweepOnce()).leaked;
     }
     expect(await world.record(sandbox.id)).toMatchObject({ status: "failed", endReason: "create_failed" });
     expect(await leftovers(world)).toEqual([]);
+    // An account without room is no leak.
+    expect(leaked).toBe(0);
   });
 
   it("keeps the pool, one for one and by its regular look", async () => {
@@ -141,6 +175,75 @@ describe("where another process launches", () => {
     await world.platform.launcher.replace(claimed);
     expect(await world.platform.launcher.keep()).toMatchObject({ warm: { base: 3 }, launched: 0, missing: 0 });
     expect(world.compute.launches).toHaveLength(4);
+  });
+
+  it("never says `running` of an instance whose agent has not answered yet: nothing goes on behind a function's answer", async () => {
+    const world = await makeElsewhereWorld({ pool: { base: 3 } });
+    await world.platform.launcher.keep();
+    await world.clock.advance(started + 5_000);
+    world.faults = {
+      async before(call) {
+        if (call !== "agent.activate") return;
+        await world.clock.sleep(12_000);
+        throw new BulkheadError("AGENT_UNREACHABLE", "silent");
+      },
+    };
+    const creating = world.create();
+    await world.clock.advance(20_000);
+    const { sandbox } = await creating;
+    expect(sandbox.status).toBe("creating");
+    expect(await world.record(sandbox.id)).toMatchObject({ status: "creating" });
+    expect(await world.wanted()).toEqual([]);
+    world.faults = {};
+    await world.clock.advance(started);
+    expect(await world.record(sandbox.id)).toMatchObject({ status: "running" });
+  });
+
+  it("keeps no sealed variables of a sandbox that ended before it ran", async () => {
+    const world = await makeElsewhereWorld();
+    const creating = world.create({ env: { A: "s3cret" } });
+    await world.clock.advance(21_000);
+    const { sandbox } = await creating;
+    expect((await world.record(sandbox.id)).sealedEnv).not.toBeNull();
+    await world.platform.sandboxes.kill(aPrincipal, sandbox.id, aContext);
+    expect(await world.record(sandbox.id)).toMatchObject({ status: "deleted", sealedEnv: null });
+  });
+
+  it("ends warm instances that a smaller pool does not hold, the oldest first, so that nothing is left before a deployment is destroyed", async () => {
+    const pool: Record<string, number> = { base: 3 };
+    const world = await makeElsewhereWorld({ pool });
+    await world.platform.launcher.keep();
+    await world.clock.advance(started + 5_000);
+    const sweep = async () => {
+      for (let minute = 0; minute < 2; minute += 1) {
+        await world.clock.advance(60_000);
+        await world.platform.sweeper.sweepOnce();
+      }
+    };
+    await sweep();
+    expect(world.compute.existing.size).toBe(3);
+    pool["base"] = 1;
+    await sweep();
+    expect(world.compute.existing.size).toBe(1);
+    expect(await world.platform.launcher.keep()).toMatchObject({ warm: { base: 1 }, launched: 0, missing: 0 });
+    delete pool["base"];
+    await sweep();
+    expect(await leftovers(world)).toEqual([]);
+  });
+
+  it("replaces a warm instance whose agent never answers, after its deadline", async () => {
+    const world = await makeElsewhereWorld({ pool: { base: 1 } });
+    await world.platform.launcher.keep();
+    const [silent = ""] = world.compute.existing.keys();
+    world.agent.silent.add(silent);
+    for (let minute = 0; minute < 8; minute += 1) {
+      await world.clock.advance(60_000);
+      await world.platform.sweeper.sweepOnce();
+      await world.platform.launcher.keep();
+    }
+    await world.clock.advance(started);
+    expect([...world.compute.existing.keys()]).not.toContain(silent);
+    expect(await world.platform.launcher.keep()).toMatchObject({ warm: { base: 1 }, missing: 0 });
   });
 
   it("refuses with 429 when the line for launches is too long", async () => {

@@ -40,6 +40,25 @@ describe("a REST API's event", () => {
     expect(await request.json()).toEqual({ a: "ä" });
   });
 
+  it.each([
+    "/v1/sandboxes/../../auth/api-keys",
+    "/v1/sandboxes/%2e%2E/.%2e/auth/api-keys",
+    "/v1/sandboxes/..\\..\\auth\\api-keys\\k1",
+    "/v1/sandboxes/.\t./.\n./auth/api-keys",
+    "/auth/api-keys?/v1/sandboxes/x",
+    "/auth/api-keys#/v1/sandboxes/x",
+    "/v1/sandboxes/.",
+  ])("leads nowhere with the path %j, by which IAM let its caller call another route", (path) => {
+    expect(new URL(toRequest(restEvent({ method: "DELETE", path })).url).pathname).toBe("/");
+  });
+
+  it.each(["/v1/sandboxes/17f...x", "/v1/templates/a.b-c_d%20e", "/v1/sandboxes/%2E%2E%2F", "/v1/sandboxes/"])(
+    "keeps the path %s",
+    (path) => {
+      expect(new URL(toRequest(restEvent({ method: "GET", path })).url).pathname).toBe(path);
+    },
+  );
+
   it("carries status, headers and body back", async () => {
     const answer = await fromResponse(new Response('{"x":1}', { status: 201, headers: { "X-Request-ID": "req_1" } }));
     expect(answer).toMatchObject({ statusCode: 201, body: '{"x":1}', headers: { "x-request-id": "req_1" } });
