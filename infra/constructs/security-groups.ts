@@ -8,7 +8,8 @@ export const ports = { agent: 7777, egressProxy: 3128, nfs: 2049, https: 443 } a
 
 /**
  * Groups of everything that instances talk to. Instances' own groups are made when they are, and name these as source and destination;
- * seen from here an instance is an address of the sandbox VPC. Nothing is open to the internet.
+ * seen from here an instance is an address of the sandbox VPC. Nothing is open to the internet. EC2 refuses descriptions with an
+ * apostrophe.
  */
 export class SecurityGroups extends Construct {
   readonly groups: PlatformNetwork["securityGroups"];
@@ -21,9 +22,9 @@ export class SecurityGroups extends Construct {
     gateway.addEgressRule(instances, Port.tcp(ports.agent), "agents");
     gateway.addEgressRule(Peer.anyIpv4(), Port.tcp(ports.https), "AWS APIs, over their public addresses");
     const proxy = this.group("Proxy", edgeVpc, "egress proxy: from sandboxes to the internet");
-    proxy.addIngressRule(instances, Port.tcp(ports.egressProxy), "agents' relays");
+    proxy.addIngressRule(instances, Port.tcp(ports.egressProxy), "relays of agents");
     // Which host and port a sandbox reaches is decided by src/egress, which also refuses private addresses.
-    proxy.addEgressRule(Peer.anyIpv4(), Port.allTcp(), "what sandboxes' policies allow");
+    proxy.addEgressRule(Peer.anyIpv4(), Port.allTcp(), "what the policies of sandboxes allow");
     const fileSystem = this.group("FileSystem", sandboxVpc, "mount targets of the file system");
     fileSystem.addIngressRule(instances, Port.tcp(ports.nfs), "instances and the janitor");
     const endpoints = this.group("Endpoints", sandboxVpc, "interface endpoints that a task needs to start");

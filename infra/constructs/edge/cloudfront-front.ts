@@ -84,7 +84,7 @@ export class CloudFrontFront extends Construct {
       ipProtocol: "tcp",
       fromPort: originPort,
       toPort: originPort,
-      description: "CloudFront's interfaces in this VPC",
+      description: "interfaces of CloudFront in this VPC",
     });
     this.url = `https://${distribution.distributionDomainName}`;
   }
