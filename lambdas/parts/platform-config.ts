@@ -13,6 +13,8 @@ export function platformConfig(settings: Settings, region: string): PlatformConf
     maxLifetimeSeconds,
     createWaitMs,
     quotaPerProject,
+    // A place that a function took with its last breath would else keep a project without sandboxes from ever making one again.
+    projects: [settings.defaultProject],
     pool,
     tombstoneSeconds,
     launching: "elsewhere",

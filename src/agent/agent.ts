@@ -45,7 +45,7 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const rich = settings.features.includes("rich-output") ? { runPython: makeRunPython({ run, tools }) } : {};
   const languages = makeLanguages({ run, programs, ...rich, ...user });
   const rehearsal = makeRehearsal({ lifecycle, run, clock, cwd: roots[0] ?? "/", env: environment });
-  const meter = diskMeter(settings, clock, end);
+  const meter = diskMeter(settings, clock, logger, end);
   const router = makeRouter([
     ...controlRoutes(lifecycle, rehearsal),
     ...infoRoutes({ settings, lifecycle, clock, startedAt }),
@@ -59,10 +59,15 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   return makeAgentServer({ router, logger, clock, onActivity: () => lifecycle.touch(), ...tls });
 }
 
-function diskMeter(settings: AgentSettings, clock: AgentClock, end: AgentOptions["end"]): DiskMeter | undefined {
+function diskMeter(
+  settings: AgentSettings,
+  clock: AgentClock,
+  logger: Logger,
+  end: AgentOptions["end"],
+): DiskMeter | undefined {
   const { BULKHEAD_DISK_QUOTA_MB: limitMb, roots } = settings;
   if (limitMb === undefined) return undefined;
-  return makeDiskMeter({ root: roots[0] ?? "/workspace", limitMb, clock, onOverrun: () => end("disk_full") });
+  return makeDiskMeter({ root: roots[0] ?? "/workspace", limitMb, clock, logger, onOverrun: () => end("disk_full") });
 }
 
 /** Nothing is written past the limit through routes that write. A body of unknown length is let in while there is any room. */

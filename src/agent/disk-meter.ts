@@ -1,4 +1,5 @@
 import { BulkheadError } from "#contracts/errors.ts";
+import type { Logger } from "#telemetry/logger.ts";
 import type { AgentClock } from "./clock.ts";
 import { measure } from "./disk-usage.ts";
 
@@ -8,6 +9,8 @@ const soonestMs = 10_000;
 const latestMs = 120_000;
 /** Of a large tree the measuring itself must not become the load: it takes at most one tenth of the time. */
 const restShare = 9;
+/** A caller who is about to be refused waits no longer than this for a measurement that might let him in. */
+const patienceMs = 30_000;
 /** Beyond this share of the limit the instance ends: whoever writes past the agent is not stopped by refusals. */
 const hardShare = 1.5;
 
@@ -27,12 +30,16 @@ export interface DiskMeterOptions {
   readonly root: string;
   readonly limitMb: number;
   readonly clock: AgentClock;
+  readonly logger: Logger;
+  /** Bytes that are used below `root`. @default - what its files occupy */
+  readonly use?: (root: string) => Promise<number>;
   /** Ends the instance. */
   readonly onOverrun: () => void;
 }
 
 /** Measures again and again, one walk at a time. */
-export function makeDiskMeter({ root, limitMb, clock, onOverrun }: DiskMeterOptions): DiskMeter {
+export function makeDiskMeter(options: DiskMeterOptions): DiskMeter {
+  const { root, limitMb, clock, logger, use = measure, onOverrun } = options;
   const totalBytes = limitMb * bytesPerMb;
   let used = 0;
   /** Of writes under way. */
@@ -41,10 +48,15 @@ export function makeDiskMeter({ root, limitMb, clock, onOverrun }: DiskMeterOpti
   let unseen = 0;
   let walk: Promise<void> | undefined;
 
+  /** What was known stays when it fails: a limit is not lifted by a file system in trouble. */
   async function walkOnce(): Promise<void> {
     const before = unseen;
-    used = await measure(root);
-    unseen -= before;
+    try {
+      used = await use(root);
+      unseen -= before;
+    } catch (error) {
+      logger.warn("the disk's use could not be measured", { error });
+    }
     if (used > totalBytes * hardShare) onOverrun();
   }
 
@@ -54,6 +66,14 @@ export function makeDiskMeter({ root, limitMb, clock, onOverrun }: DiskMeterOpti
     });
     return walk;
   }
+
+  async function measuredAnew(): Promise<void> {
+    // One that is under way may have passed by what was removed since.
+    await walk;
+    await remeasure();
+  }
+
+  const patience = () => new Promise<void>((resolve) => void clock.after(patienceMs, resolve));
 
   const round = async (): Promise<void> => {
     const startedAt = clock.now();
@@ -67,9 +87,7 @@ export function makeDiskMeter({ root, limitMb, clock, onOverrun }: DiskMeterOpti
 
   async function reserve(bytes: number): Promise<void> {
     if (taken() + bytes > totalBytes) {
-      // One that is under way may have passed by what was removed since.
-      await walk;
-      await remeasure();
+      await Promise.race([measuredAnew(), patience()]);
     }
     if (taken() + bytes > totalBytes) throw noRoom(taken(), limitMb);
     reserved += bytes;

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { portHeader } from "#contracts/agent-constants.ts";
 import { BulkheadError } from "#contracts/errors.ts";
+import { join } from "./join.ts";
 import type { AgentRequest } from "./router.ts";
 
 function portOf(text: string): number {
@@ -102,13 +103,5 @@ export async function proxyUpgrade(
   if (head.length > 0) upstream.write(head);
   socket.on("data", onTraffic);
   upstream.on("data", onTraffic);
-  socket.pipe(upstream).pipe(socket);
-  const close = () => {
-    socket.destroy();
-    upstream.destroy();
-  };
-  for (const side of [socket, upstream]) {
-    side.on("error", close);
-    side.on("close", close);
-  }
+  join(socket, upstream);
 }

@@ -1,6 +1,7 @@
 import { connect, createServer, type NetConnectOpts, type Server, type Socket } from "node:net";
 import type { Logger } from "#telemetry/logger.ts";
 import type { AgentSettings } from "./environment.ts";
+import { join } from "./join.ts";
 
 /** User code must not be able to use up the agent's descriptors. */
 const maxConnections = 512;
@@ -27,15 +28,7 @@ function hostAndPort(address: string): EgressTarget {
 export function startRelay(port: number, target: EgressTarget, logger: Logger): Server {
   const options: NetConnectOpts = { ...target, allowHalfOpen: true };
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (inner: Socket) => {
-    const outer = connect(options);
-    const close = () => {
-      inner.destroy();
-      outer.destroy();
-    };
-    for (const side of [inner, outer]) side.on("error", close);
-    inner.on("close", close);
-    outer.on("close", close);
-    inner.pipe(outer).pipe(inner);
+    join(inner, connect(options));
   });
   server.on("error", (error) => logger.error("the way out does not listen", { port, error }));
   server.maxConnections = maxConnections;

@@ -17,6 +17,8 @@ export interface PlatformConfig {
   readonly createConcurrency: number;
   /** Sandboxes that may live at once in one project. */
   readonly quotaPerProject: number;
+  /** Projects whose quota is counted again by each sweep, also when nothing of theirs lives. @default - only those with live sandboxes */
+  readonly projects?: readonly string[];
   /** Warm instances to hold, by template name. */
   readonly pool: Readonly<Record<string, number>>;
   readonly refillConcurrency: number;

@@ -101,7 +101,8 @@ export function makeSweeper(deps: CoreDeps, ender: Ender, placing: Placing): Swe
       await sweep(world.sandboxes.values(), async (record) => ((await sweepSandbox(record, world)) ? "ended" : null));
       await sweep(world.instances.values(), (record) => instanceSweeper.sweepRecord(record, world));
       await sweep([...world.truth.values(), ...world.remains], (truth) => instanceSweeper.sweepTruth(truth, world));
-      const projects = new Set([...deps.recount, ...[...world.sandboxes.values()].map((record) => record.projectId)]);
+      const live = [...world.sandboxes.values()].map((record) => record.projectId);
+      const projects = new Set([...deps.recount, ...(deps.config.projects ?? []), ...live]);
       await sweep(await quotaSweeper.count(projects), async (count) =>
         (await quotaSweeper.repair(count)) ? "quotaRepairs" : null,
       );

@@ -3,7 +3,7 @@ import { posix } from "node:path";
 import { errnoOf, fileError, invalidPath, notAllowed, systemError } from "./errors.ts";
 
 /** Absent from node:fs. Such a descriptor names a file without opening it: no FIFO blocks, no device acts. Same value on x86-64 and arm64. */
-const O_PATH = 0o10000000;
+export const O_PATH = 0o10000000;
 
 /** Who files belong to; the agent itself may be another user. */
 export interface Owner {

@@ -126,6 +126,34 @@ describe("a workspace whose file system has no limit", () => {
     expect((await write(agent, "second", 4)).status).toBe(200);
   });
 
+  it("refuses uploads and directories past it, while what needs no room goes on", async () => {
+    const agent = await start({ BULKHEAD_DISK_QUOTA_MB: "4" });
+    const full = join(agent.directory, "full");
+    // By user code, which no refusal stops, but not so far past the limit that the instance ends.
+    const filled = { command: "head -c 5242880 /dev/zero > full; echo $?", workdir: agent.directory };
+    expect((await agent.ask("POST", "/commands/run", filled)).body["stdout"]).toBe("0\n");
+    // Makes it look at once; what user code writes is else seen at its next round.
+    expect((await write(agent, "large", 4)).status).toBe(422);
+    const part = `--b\r\ncontent-disposition: form-data; name="path"\r\n\r\n${agent.directory}/up\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="up"\r\n\r\nx\r\n--b--\r\n`;
+    const refused = [
+      await agent.ask("POST", "/files/upload", part, { "content-type": "multipart/form-data; boundary=b" }),
+      await agent.ask("POST", "/files/mkdir", { path: join(agent.directory, "made") }),
+      await write(agent, "small", 0),
+    ];
+    for (const { status, body } of refused) {
+      expect([status, body["code"], body["message"]]).toEqual([
+        ...[422, "FILE_OPERATION_FAILED"],
+        expect.stringContaining("disk full") as string,
+      ]);
+    }
+    for (const name of ["up", "made", "small"]) expect(existsSync(join(agent.directory, name))).toBe(false);
+    expect((await agent.ask("GET", `/files/exists?path=${encodeURIComponent(full)}`)).status).toBe(200);
+    const on = { command: "echo on", workdir: agent.directory };
+    expect((await agent.ask("POST", "/commands/run", on)).body["stdout"]).toBe("on\n");
+    expect((await agent.ask("DELETE", `/files/remove?path=${encodeURIComponent(full)}`)).status).toBe(200);
+    expect((await write(agent, "small", 0)).status).toBe(200);
+  });
+
   it("ends the instance when user code writes far past it", async () => {
     const agent = await start({ BULKHEAD_DISK_QUOTA_MB: "4" });
     await agent.ask("GET", "/health");

@@ -69,7 +69,10 @@ describe("the relay to the egress proxy", () => {
 
   it("keeps no connection to the proxy whose user has gone", async () => {
     let closed = 0;
-    const proxy = await proxyOn(0, (socket) => socket.resume().on("close", () => (closed += 1)));
+    const proxy = await proxyOn(0, (socket) => {
+      socket.resume().on("end", () => socket.end());
+      socket.on("close", () => (closed += 1));
+    });
     const relay = await relayTo("127.0.0.1", portOf(proxy));
     const socket = dial(relay);
     socket.write("ask");
@@ -104,7 +107,7 @@ describe("the relay to the egress proxy", () => {
     await until(() => inner?.writableEnded === true || inner?.destroyed === true, 30_000);
     await until(() => sockets.some((socket) => socket !== client && socket.writableFinished));
     let received = 0;
-    client.on("data", (data: Buffer) => (received += data.length));
+    client.on("data", (data: Buffer) => (received += data.length)).resume();
     await once(client, "close");
     expect(received).toBe(sent);
   });

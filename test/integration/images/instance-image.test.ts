@@ -54,9 +54,12 @@ interface Ran {
 }
 
 /** Runs a command of the sandbox's user. */
-function command(container: Container, text: string): Promise<Ran> {
+const command = (container: Container, text: string) =>
+  post(container, "/commands/run", { command: text, timeout: 20 });
+
+function post(container: Container, path: string, asked: Readonly<Record<string, unknown>>): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const options = { host: "127.0.0.1", port: container.port, method: "POST", path: "/commands/run" };
+    const options = { host: "127.0.0.1", port: container.port, method: "POST", path };
     const call = request({ ...options, rejectUnauthorized: false, headers: { "content-type": "application/json" } });
     call.on("error", reject).on("response", (answer) => {
       let body = "";
@@ -65,7 +68,7 @@ function command(container: Container, text: string): Promise<Ran> {
       });
       answer.on("end", () => resolve(JSON.parse(body) as Ran));
     });
-    call.end(JSON.stringify({ command: text, timeout: 20 }));
+    call.end(JSON.stringify(asked));
   });
 }
 
@@ -115,6 +118,18 @@ describe.runIf(asRoot)("the image of an instance, run as its task definition say
     expect((await command(container, places)).stdout).toBe(
       ["/workspace", "/tmp", "/home/user"].map((place) => `${place}/file ${uid}\n`).join(""),
     );
+  });
+
+  it.each([
+    ["python", "import os, tempfile; open('by-python', 'w').close(); tempfile.mkdtemp(); print(os.getuid())"],
+    ["javascript", "require('fs').writeFileSync('by-js', ''); console.log(process.getuid())"],
+    ["bash", "mktemp -d >/dev/null && echo x > by-bash && id -u"],
+  ])("runs %s on the read-only root file system, with its own files and temporary ones", async (language, code) => {
+    const container = await activated();
+    const ran = await post(container, "/execute", { language, code, timeout: 20 });
+    expect(ran).toMatchObject({ stdout: `${uid}\n`, stderr: "", exit_code: 0 });
+    const root = await command(container, "grep ' / ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1");
+    expect(root.stdout).toBe("ro\n");
   });
 
   it("lets user code change neither accounts, agent nor root file system, and gives it no capability", async () => {

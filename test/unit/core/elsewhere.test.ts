@@ -246,6 +246,16 @@ describe("where another process launches", () => {
     expect(await world.platform.launcher.keep()).toMatchObject({ warm: { base: 1 }, missing: 0 });
   });
 
+  it("gives back the places of functions that died with them, also to a project of which nothing lives", async () => {
+    const world = await makeElsewhereWorld({ quotaPerProject: 1, projects: [aPrincipal.projectId] });
+    await world.stores.sandboxes.takeQuota(aPrincipal.projectId, 1);
+    for (let minute = 0; minute < 2; minute += 1) {
+      await world.clock.advance(60_000);
+      await world.platform.sweeper.sweepOnce();
+    }
+    expect(await leftovers(world)).toEqual([]);
+  });
+
   it("refuses with 429 when the line for launches is too long", async () => {
     const world = await makeElsewhereWorld();
     world.line = { retryAfterSeconds: 7 };
