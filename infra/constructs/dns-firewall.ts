@@ -48,8 +48,8 @@ export class DnsFirewall extends Construct {
         { priority: 200, action: "BLOCK", blockResponse: "NODATA", firewallDomainListId: everything.attrId },
       ],
     });
-    // A VPC whose firewall cannot answer refuses the query: the default, and no resource of CloudFormation can say it. The CDK has
-    // CfnFirewallConfig, whose type CloudFormation does not provision.
+    // A VPC whose firewall cannot answer refuses the query: the default. The CDK's CfnFirewallConfig
+    // would say it, but CloudFormation was seen to refuse that type, and the schemas that cfn-lint carries do not have it.
     new CfnFirewallRuleGroupAssociation(this, "Association", {
       vpcId: vpc.vpcId,
       firewallRuleGroupId: rules.attrId,
