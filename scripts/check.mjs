@@ -46,18 +46,28 @@ function run([program, ...args]) {
   });
 }
 
+/** Name and first lines of why, of each test or file that failed. */
+function failuresOf(report) {
+  return report.testResults.flatMap((file) => {
+    const tests = file.assertionResults.filter((test) => test.status === "failed");
+    const inFile = tests.map((test) => [test.fullName, test.failureMessages?.[0]]);
+    const all = tests.length === 0 && file.status === "failed" ? [["the file itself", file.message]] : inFile;
+    return all.map(([name, why]) => `${file.name} > ${name}\n    ${String(why).split("\n").slice(0, 6).join("\n    ")}`);
+  });
+}
+
 /** Tests inside a vitest run count one by one; any other check counts as one. */
 async function counts(check, code) {
   if (check.report !== undefined) {
     try {
       const report = JSON.parse(await readFile(check.report, "utf8"));
       const failed = report.numFailedTests + (code !== 0 && report.numFailedTests === 0 ? 1 : 0);
-      return { passed: report.numPassedTests, failed, skipped: report.numPendingTests };
+      return { passed: report.numPassedTests, failed, skipped: report.numPendingTests, failures: failuresOf(report) };
     } catch {
-      return { passed: 0, failed: 1, skipped: 0 };
+      return { passed: 0, failed: 1, skipped: 0, failures: [] };
     }
   }
-  return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0, failures: [] };
 }
 
 const only = process.argv[2] === "--only" ? (process.argv[3] ?? "").split(",") : null;
@@ -67,11 +77,13 @@ if (process.argv[2] === "--list") {
 }
 const total = { passed: 0, failed: 0, skipped: 0 };
 const lines = [];
+const why = [];
 for (const check of checks.filter((one) => only === null || only.includes(one.name))) {
   console.log(`\n== ${check.name}`);
   const start = Date.now();
   const code = await run(check.command);
-  const { passed, failed, skipped } = await counts(check, code);
+  const { passed, failed, skipped, failures } = await counts(check, code);
+  why.push(...failures);
   total.passed += passed;
   total.failed += failed;
   total.skipped += skipped;
@@ -81,5 +93,7 @@ for (const check of checks.filter((one) => only === null || only.includes(one.na
 }
 await rm(reports, { recursive: true, force: true });
 console.log(`\n${lines.join("\n")}\n`);
+// Again at the end: of a long log often only the end is kept.
+if (why.length > 0) console.log(`Failed:\n${why.join("\n")}\n`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);

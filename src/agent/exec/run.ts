@@ -1,3 +1,9 @@
+/**
+ * Receives output as it comes, beside the copy that the result keeps. Returning a promise holds that stream back until it resolves:
+ * the process blocks on its pipe meanwhile, and nothing piles up.
+ */
+export type OutputListener = (stream: "stdout" | "stderr", chunk: Buffer) => Promise<void> | undefined;
+
 /** One process to run to its end, with everything it starts in its process group. */
 export interface RunRequest {
   /** Program: a path, or a name looked up on the PATH of `env`. */
@@ -17,6 +23,9 @@ export interface RunRequest {
   readonly code?: string;
   /** Given: the child may write up to so many bytes to file descriptor 4; see {@link RunResult.report}. */
   readonly reportLimit?: number;
+  readonly onOutput?: OutputListener;
+  /** Called once when the process has started. */
+  readonly onStart?: (pid: number) => void;
 }
 
 /** How a process ended. A failing program is a result, not an error. */
@@ -66,4 +75,6 @@ export type RunPython = (request: {
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  readonly onOutput?: OutputListener;
+  readonly onStart?: (pid: number) => void;
 }) => Promise<RichResult>;
