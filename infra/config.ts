@@ -1,7 +1,7 @@
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { z } from "zod";
 import type { Settings } from "../lambdas/environment.ts";
-import { oneOf, overlap, recordOf, vpcCidr, whole, yesOrNo } from "./context-values.ts";
+import { oneOf, overlap, recordOf, vpcCidr, whole, yesOrNo, zonePair } from "./context-values.ts";
 import { type ProfileDefaults, profileNames, profiles } from "./profiles.ts";
 
 const digest = z.string().regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, "an image by digest: registry/name@sha256:…");
@@ -23,6 +23,11 @@ const place = {
     .string()
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/)
     .optional(),
+  /**
+   * Two availability zones, e.g. `us-east-1a,us-east-1d`: for accounts whose first two have no Fargate.
+   * @default - the first two of the region
+   */
+  zones: zonePair().optional(),
   sandboxCidr: vpcCidr().default("10.92.0.0/16"),
   edgeCidr: vpcCidr().default("10.93.0.0/22"),
 };
@@ -108,6 +113,10 @@ function contradictions(config: DeploymentConfig): string[] {
     [overlap(config.sandboxCidr, config.edgeCidr), "sandboxCidr and edgeCidr overlap: peered VPCs cannot"],
     [config.idleTimeoutSeconds > config.maxLifetimeSeconds, "idleTimeoutSeconds is longer than maxLifetimeSeconds"],
     [(config.account === undefined) !== (config.region === undefined), "account and region: give both or none"],
+    [
+      config.zones?.some((zone) => config.region !== undefined && !zone.startsWith(config.region)) === true,
+      `zones are not in ${config.region ?? "the region"}`,
+    ],
     [
       config.domain !== undefined && config.hostedZoneId === undefined && config.certificateArn === undefined,
       "domain needs hostedZoneId (the certificate is made there) or certificateArn",

@@ -21,6 +21,16 @@ export const yesOrNo = () =>
 export const recordOf = <T extends z.ZodType>(values: T) =>
   z.preprocess((value) => (typeof value === "string" ? parsed(value) : value), z.record(z.string().min(1), values));
 
+/** Names of two different zones of one region: a list, or text with a comma. */
+export const zonePair = () =>
+  z.preprocess(
+    (value) => (typeof value === "string" ? value.split(",").map((zone) => zone.trim()) : value),
+    z
+      .array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, "not the name of a zone such as us-east-1a"))
+      .length(2, "exactly two zones: load balancers want two")
+      .refine(([one, other]) => one !== other && one?.slice(0, -1) === other?.slice(0, -1), "two zones of one region"),
+  );
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -28,9 +28,11 @@ export class NetworkStack extends Stack implements PlatformNetwork {
   readonly edgeCidr: string;
   readonly securityGroups: PlatformNetwork["securityGroups"];
   readonly s3PrefixListId: string;
+  private readonly zones: DeploymentConfig["zones"];
 
   constructor(scope: Construct, id: string, { config, ...stackProps }: NetworkStackProps) {
     super(scope, id, { ...stackProps, terminationProtection: config.deletionProtection });
+    this.zones = config.zones;
     const sandbox = new SandboxNetwork(this, "Sandbox", config);
     const edge = new EdgeNetwork(this, "Edge", config);
     this.sandboxVpc = sandbox.vpc;
@@ -57,8 +59,9 @@ export class NetworkStack extends Stack implements PlatformNetwork {
     ownProviderLogs(this, providerLog);
   }
 
-  /** The first two zones of whatever region it is deployed to, asked for at deploy time: a look-up would need credentials at synth. */
+  /** Those of the configuration, else the first two of the region it is deployed to: asked for then, a look-up would need credentials at synth. */
   override get availabilityZones(): string[] {
+    if (this.zones !== undefined) return [...this.zones];
     return [0, 1].map((index) => Fn.select(index, Fn.getAzs()));
   }
 }

@@ -43,6 +43,17 @@ describe("deployment configuration", () => {
     expect(parseDeploymentConfig(text)).toEqual(parseDeploymentConfig(values));
   });
 
+  it("takes two zones of one region, as text or as a list", () => {
+    const zones = ["us-east-1a", "us-east-1d"];
+    expect(parseDeploymentConfig({ zones: "us-east-1a, us-east-1d" }).zones).toEqual(zones);
+    expect(parseDeploymentConfig({ zones }).zones).toEqual(zones);
+    for (const bad of ["us-east-1a", "us-east-1a,us-east-1a", "us-east-1a,eu-west-1b", "use1-az1,use1-az2", "a,b,c"]) {
+      expect(() => parseDeploymentConfig({ zones: bad })).toThrow(/zone/);
+    }
+    const elsewhere = { zones: "us-east-1a,us-east-1d", account: "123456789012", region: "eu-west-1" };
+    expect(() => parseDeploymentConfig(elsewhere)).toThrow("zones are not in eu-west-1");
+  });
+
   it("ignores CDK's own context", () => {
     expect(parseDeploymentConfig({ "@aws-cdk/core:checkSecretUsage": true })).toEqual(parseDeploymentConfig({}));
   });

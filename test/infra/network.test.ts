@@ -242,3 +242,13 @@ describe("the network's end", () => {
     expect(names).toEqual(["DnsFirewallQueries", "EdgeFlowsRecords", "LogKey", "SandboxFlowsRecords"]);
   });
 });
+
+describe("zones", () => {
+  it("are those of the configuration in both VPCs", () => {
+    const template = foundationTemplates({ profile: "prod", zones: "us-east-1b,us-east-1d" }).network;
+    const zones = new Set(
+      resourcesOf(template, "AWS::EC2::Subnet").map(({ properties }) => properties["AvailabilityZone"]),
+    );
+    expect(zones).toEqual(new Set(["us-east-1b", "us-east-1d"]));
+  });
+});
