@@ -20,14 +20,20 @@ export interface Admission {
   readonly authorised: boolean;
 }
 
+export interface Asked {
+  readonly sandboxId: string;
+  readonly route: Route;
+}
+
 export interface AccessRules {
   /** Who the caller is and whether the sandbox is theirs. @throws BulkheadError 401, 403, 404, 410 */
   admit(route: Route, credential: Credential | undefined): Promise<Admission>;
   /**
-   * The running sandbox. Waits while it is being created, unless `gone()` says that nobody waits for the answer any more.
+   * The running sandbox, for its health also a paused one: its agent answers. Waits while it is being created, unless `gone()` says
+   * that nobody waits for the answer any more.
    * @throws BulkheadError SANDBOX_NOT_FOUND | SANDBOX_EXPIRED | SANDBOX_STOPPED | SANDBOX_CREATING
    */
-  open(sandboxId: string, gone: () => boolean): Promise<OpenTarget>;
+  open(asked: Asked, gone: () => boolean): Promise<OpenTarget>;
 }
 
 type AccessDeps = Pick<GatewayDeps, "tokens" | "keys" | "clock">;
@@ -65,7 +71,7 @@ export function makeAccessRules(deps: AccessDeps, directory: CachedDirectory, ho
     return { sandboxId: claims.sandboxId, claims, authorised: true };
   }
 
-  return { admit, open: (sandboxId, gone) => openTarget(directory, deps.clock, holdMs, sandboxId, gone) };
+  return { admit, open: (asked, gone) => openTarget(directory, deps.clock, holdMs, asked, gone) };
 }
 
 const missing = {
@@ -95,15 +101,16 @@ async function openTarget(
   directory: CachedDirectory,
   clock: Clock,
   holdMs: number,
-  sandboxId: string,
+  { sandboxId, route }: Asked,
   gone: () => boolean,
 ): Promise<OpenTarget> {
+  const serving = route.kind !== "preview" && isHealth(route.path) ? ["running", "paused"] : ["running"];
   const deadline = clock.now() + holdMs;
   for (let pause = 20; ; pause = Math.min(pause * 1.5, 250)) {
     const target = await directory.resolve(sandboxId);
     if (target === undefined) throw notFound(sandboxId);
     if (hasEnded(target)) throw ended(target);
-    if (target.status === "running" && target.endpoint !== null) return { ...target, endpoint: target.endpoint };
+    if (serving.includes(target.status) && target.endpoint !== null) return { ...target, endpoint: target.endpoint };
     if (target.status === "paused" || target.status === "stopped") throw resting(target);
     if (gone() || clock.now() >= deadline) {
       throw new BulkheadError(

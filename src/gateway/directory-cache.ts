@@ -2,7 +2,7 @@ import type { Clock } from "#core/ports.ts";
 import type { Directory, Target } from "./ports.ts";
 
 export interface CachedDirectory {
-  /** As the directory said at most `cacheMs` ago; concurrent questions share one answer. A sandbox on its way is never cached. */
+  /** As the directory said at most `cacheMs` ago; concurrent questions share one answer. One on its way or at rest is never cached. */
   resolve(sandboxId: string): Promise<Target | undefined>;
   /** The next question goes to the directory. */
   forget(sandboxId: string): void;
@@ -13,6 +13,9 @@ interface Entry {
   /** Infinity while the answer is under way. */
   expiresAt: number;
 }
+
+/** What comes next in these is somebody's wish, and whoever had it expects to be served at once. */
+const waits: ReadonlySet<Target["status"]> = new Set(["creating", "paused", "stopped"]);
 
 const maxEntries = 20_000;
 
@@ -28,7 +31,7 @@ export function makeCachedDirectory(directory: Directory, clock: Clock, cacheMs:
     if (entries.size >= maxEntries) entries.clear();
     entries.set(sandboxId, entry);
     answer.then((target) => {
-      if (target?.status === "creating") drop();
+      if (target !== undefined && waits.has(target.status)) drop();
       else entry.expiresAt = clock.now() + cacheMs;
     }, drop);
     return answer;

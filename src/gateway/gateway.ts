@@ -9,6 +9,7 @@ import { type Credential, readCredential, tokenCookie, withoutQueryToken } from 
 import { type CachedDirectory, makeCachedDirectory } from "./directory-cache.ts";
 import { attempt } from "./forward.ts";
 import { hasBody } from "./headers.ts";
+import { nearEnd } from "./near-end.ts";
 import type { GatewayDeps, GatewayOptions } from "./ports.ts";
 import { reach } from "./reach.ts";
 import { dropRest, endWith, refuse, refuseUpgrade } from "./refusal.ts";
@@ -162,10 +163,11 @@ async function serve(shop: Workshop, req: IncomingMessage, res: ServerResponse):
     const { route, admission, cookie } = await admit(shop, req);
     const { trustForwarded, callersSpeak } = shop.settings;
     const exchange = { req, res, route, requestId, cookie, trustForwarded, callersSpeak };
+    const asked = { sandboxId: admission.sandboxId, route };
     if (admission.authorised) watchExchange(shop, admission.sandboxId, req, res);
     const gone = () => res.closed || req.socket.destroyed;
-    const result = await reach(reachDeps(shop), admission.sandboxId, gone, (endpoint) =>
-      attempt(shop.agents, endpoint, exchange, shop.clock),
+    const result = await reach(reachDeps(shop), asked, gone, (target) =>
+      attempt(shop.agents, target.endpoint, { ...exchange, endsAt: nearEnd(target, shop.clock) }, shop.clock),
     );
     const status = result.outcome === "answered" ? result.status : null;
     const facts = {
@@ -198,10 +200,11 @@ async function serveUpgrade(shop: Workshop, req: IncomingMessage, socket: Duplex
     const exchange = { req, socket, head, route, requestId, cookie, trustForwarded, callersSpeak };
     const result = await reach(
       reachDeps(shop),
-      admission.sandboxId,
+      { sandboxId: admission.sandboxId, route },
       () => socket.closed,
-      async (endpoint) => {
-        const outcome = await attemptUpgrade(shop.upgrades, endpoint, exchange, shop.clock);
+      async (target) => {
+        const answering = { ...exchange, endsAt: nearEnd(target, shop.clock) };
+        const outcome = await attemptUpgrade(shop.upgrades, target.endpoint, answering, shop.clock);
         return outcome.outcome === "failed" ? { ...outcome, repeatable: true } : outcome;
       },
     );

@@ -79,6 +79,8 @@ export interface Answering {
   readonly requestId: string;
   /** Set-Cookie to add, or null. */
   readonly cookie: string | null;
+  /** When the sandbox ends, RFC 3339, where that is near; else null. */
+  readonly endsAt: string | null;
 }
 
 /** Flat name, value list of what the caller gets of an agent's answer. */
@@ -94,6 +96,7 @@ export function responseHeaders(upstream: IncomingMessage, answering: Answering)
     else if (lower !== "service-worker-allowed" && lower !== "clear-site-data") out.push(name, value);
   });
   out.push("X-Request-ID", answering.requestId);
+  if (answering.endsAt !== null) out.push("X-Sandbox-Expires-At", answering.endsAt);
   if (answering.cookie !== null) out.push("Set-Cookie", answering.cookie, "Referrer-Policy", "no-referrer");
   return out;
 }

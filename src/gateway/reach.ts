@@ -1,7 +1,6 @@
 import { BulkheadError } from "#contracts/errors.ts";
-import type { Endpoint } from "#core/model.ts";
 import type { Clock } from "#core/ports.ts";
-import type { AccessRules, OpenTarget } from "./access.ts";
+import type { AccessRules, Asked, OpenTarget } from "./access.ts";
 import type { CachedDirectory } from "./directory-cache.ts";
 
 export interface Failed {
@@ -24,35 +23,33 @@ interface ReachDeps {
  */
 export async function reach<T extends { readonly outcome: string }>(
   deps: ReachDeps,
-  sandboxId: string,
+  asked: Asked,
   gone: () => boolean,
-  attempt: (endpoint: Endpoint) => Promise<T | Failed>,
+  attempt: (target: OpenTarget) => Promise<T | Failed>,
 ): Promise<T> {
-  let target = await deps.access.open(sandboxId, gone);
-  let result = await attempt(target.endpoint);
+  let result = await attempt(await deps.access.open(asked, gone));
   if (isFailed(result) && result.repeatable) {
-    deps.directory.forget(sandboxId);
-    target = await deps.access.open(sandboxId, gone);
-    result = await attempt(target.endpoint);
+    deps.directory.forget(asked.sandboxId);
+    result = await attempt(await deps.access.open(asked, gone));
   }
   if (!isFailed(result)) return result;
-  await learnEnd(deps, target, gone);
+  await learnEnd(deps, asked, gone);
   throw new BulkheadError(
     "AGENT_UNREACHABLE",
     "The sandbox's agent did not answer. Repeat the request; if it persists, create a new sandbox.",
     {
-      details: { sandbox_id: sandboxId },
+      details: { sandbox_id: asked.sandboxId },
       cause: result.error,
     },
   );
 }
 
 /** An agent's death is known to its connections first. Gives the record a moment to say how the sandbox ended; throws it then. */
-async function learnEnd(deps: ReachDeps, target: OpenTarget, gone: () => boolean): Promise<void> {
+async function learnEnd(deps: ReachDeps, asked: Asked, gone: () => boolean): Promise<void> {
   const deadline = deps.clock.now() + deps.settleMs;
   while (!gone()) {
-    deps.directory.forget(target.sandboxId);
-    await deps.access.open(target.sandboxId, () => true);
+    deps.directory.forget(asked.sandboxId);
+    await deps.access.open(asked, () => true);
     if (deps.clock.now() >= deadline) return;
     await deps.clock.sleep(100);
   }

@@ -88,28 +88,30 @@ describe("admit", () => {
 describe("open", () => {
   it("asks the directory once a second", async () => {
     const { rules, clock, lookups } = setting(aTarget());
-    await rules.open(sandboxId, waiting);
-    await rules.open(sandboxId, waiting);
+    await rules.open({ sandboxId, route: agent }, waiting);
+    await rules.open({ sandboxId, route: agent }, waiting);
     expect(lookups()).toBe(1);
     clock.advance(1000);
-    await rules.open(sandboxId, waiting);
+    await rules.open({ sandboxId, route: agent }, waiting);
     expect(lookups()).toBe(2);
   });
 
   it("waits for a sandbox that is being created", async () => {
     const creating = aTarget({ status: "creating", endpoint: null });
     const { rules } = setting(creating, creating, creating, aTarget());
-    expect(await rules.open(sandboxId, waiting)).toMatchObject({ status: "running" });
+    expect(await rules.open({ sandboxId, route: agent }, waiting)).toMatchObject({ status: "running" });
   });
 
   it("gives up after the time a request may be held, and at once when nobody waits", async () => {
     const creating = aTarget({ status: "creating", endpoint: null });
     const held = setting(creating);
     const start = held.clock.now();
-    await expect(held.rules.open(sandboxId, waiting)).rejects.toEqual(failsWith("SANDBOX_CREATING"));
+    await expect(held.rules.open({ sandboxId, route: agent }, waiting)).rejects.toEqual(failsWith("SANDBOX_CREATING"));
     expect(held.clock.now() - start).toBeGreaterThanOrEqual(60_000);
     const left = setting(creating);
-    await expect(left.rules.open(sandboxId, () => true)).rejects.toEqual(failsWith("SANDBOX_CREATING"));
+    await expect(left.rules.open({ sandboxId, route: agent }, () => true)).rejects.toEqual(
+      failsWith("SANDBOX_CREATING"),
+    );
     expect(left.lookups()).toBe(1);
   });
 
@@ -119,11 +121,29 @@ describe("open", () => {
     ["deleting", "SANDBOX_EXPIRED"],
     ["failed", "SANDBOX_EXPIRED"],
   ] as const)("answers a %s sandbox with %s", async (status, code) => {
-    await expect(setting(aTarget({ status })).rules.open(sandboxId, waiting)).rejects.toEqual(failsWith(code));
+    await expect(setting(aTarget({ status })).rules.open({ sandboxId, route: agent }, waiting)).rejects.toEqual(
+      failsWith(code),
+    );
+  });
+
+  it("lets the health of a paused sandbox be asked, not that of a stopped one", async () => {
+    const health: Route = { ...agent, path: "/health" };
+    const paused = setting(aTarget({ status: "paused" }));
+    expect(await paused.rules.open({ sandboxId, route: health }, waiting)).toMatchObject({ status: "paused" });
+    const stopped = setting(aTarget({ status: "stopped", endpoint: null }));
+    await expect(stopped.rules.open({ sandboxId, route: health }, waiting)).rejects.toEqual(
+      failsWith("SANDBOX_STOPPED"),
+    );
+  });
+
+  it("serves a sandbox in the moment in which it was resumed", async () => {
+    const { rules } = setting(aTarget({ status: "paused" }), aTarget());
+    await expect(rules.open({ sandboxId, route: agent }, waiting)).rejects.toEqual(failsWith("SANDBOX_STOPPED"));
+    expect(await rules.open({ sandboxId, route: agent }, waiting)).toMatchObject({ status: "running" });
   });
 
   it("says that there is no such sandbox", async () => {
-    await expect(setting(undefined).rules.open(sandboxId, waiting)).rejects.toMatchObject({
+    await expect(setting(undefined).rules.open({ sandboxId, route: agent }, waiting)).rejects.toMatchObject({
       code: "SANDBOX_NOT_FOUND",
       message: `Sandbox ${sandboxId} not found`,
     });
