@@ -42,16 +42,29 @@ async function baseFiles(dist) {
     ...Object.fromEntries(
       await Promise.all(helpers.map(async (name) => [`python/${name}`, await text(`${tools}/${name}`)])),
     ),
-    ...(await esbuildPackage()),
+    ...(await toolPackages()),
   };
 }
 
-/** esbuild for the image's own architecture: the one in node_modules is for this machine. Versions and hashes are our lock file's. */
-async function esbuildPackage() {
+const ptyPackages = ["@lydell/node-pty-linux-arm64", "@lydell/node-pty-linux-x64"];
+
+/**
+ * esbuild and the native part of terminals for the image's own architecture: those in node_modules are for this machine. Versions and
+ * hashes are our lock file's.
+ */
+async function toolPackages() {
   const { packages } = JSON.parse(await text("package-lock.json"));
-  const version = packages["node_modules/esbuild"].version;
-  const project = { name: "bulkhead-image-tools", version: "0.0.0", private: true, dependencies: { esbuild: version } };
-  const locked = Object.entries(packages).filter(([path]) => /^node_modules\/(@esbuild\/[^/]+|esbuild)$/.test(path));
+  const versionOf = (name) => packages[`node_modules/${name}`].version;
+  const project = {
+    name: "bulkhead-image-tools",
+    version: "0.0.0",
+    private: true,
+    dependencies: { esbuild: versionOf("esbuild") },
+    // npm installs the one that fits.
+    optionalDependencies: Object.fromEntries(ptyPackages.map((name) => [name, versionOf(name)])),
+  };
+  const taken = new RegExp(`^node_modules/(@esbuild/[^/]+|esbuild|${ptyPackages.join("|")})$`);
+  const locked = Object.entries(packages).filter(([path]) => taken.test(path));
   // `dev`, `peer` and the like say how our own package uses them.
   const entries = locked.map(([path, { dev, devOptional, peer, ...entry }]) => [path, entry]);
   const lock = {

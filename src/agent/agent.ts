@@ -13,6 +13,8 @@ import { makePrograms } from "./exec/programs.ts";
 import { execRoutes } from "./exec/routes.ts";
 import { makeRunner } from "./exec/runner.ts";
 import { fileRoutes } from "./files/routes.ts";
+import { makeFreezer } from "./freeze/freezer.ts";
+import { userProcesses } from "./freeze/processes.ts";
 import { infoRoutes } from "./info-routes.ts";
 import { makeRunPython } from "./interpreter/run-python.ts";
 import { type EndCause, makeLifecycle } from "./lifecycle.ts";
@@ -20,9 +22,16 @@ import { makeRehearsal } from "./rehearsal.ts";
 import { egressTarget } from "./relay.ts";
 import { makeRouter, type Route } from "./router.ts";
 import { makeAgentServer } from "./server.ts";
+import type { SocketRoute } from "./socket.ts";
+import { streamRoutes } from "./streams/routes.ts";
 import { systemRoutes } from "./system-routes.ts";
+import { terminalRoutes } from "./terminal/routes.ts";
+import { makeActiveTimers } from "./timers.ts";
 import { selfSigned } from "./tls/self-signed.ts";
 import { unsupportedRoutes } from "./unsupported-routes.ts";
+import { watchRoutes } from "./watch/routes.ts";
+import { makeOpenSockets } from "./ws/open-sockets.ts";
+import { upgradeOnlyRoutes } from "./ws/upgrade-only-routes.ts";
 
 export interface AgentOptions {
   readonly settings: AgentSettings;
@@ -41,22 +50,33 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const environment = baseEnv(settings.base, tools, egress);
   const programs = makePrograms(environment["PATH"] ?? "", tools);
   const lifecycle = makeLifecycle(clock, end);
-  const run = makeRunner({ ...user, marks: makeMarks() });
+  const timers = makeActiveTimers(clock);
+  const marks = makeMarks();
+  const run = makeRunner({ ...user, marks, timers });
   const rich = settings.features.includes("rich-output") ? { runPython: makeRunPython({ run, tools }) } : {};
   const languages = makeLanguages({ run, programs, ...rich, ...user });
+  const openSockets = makeOpenSockets();
+  const freezer = makeFreezer({ processes: userProcesses(uid), timers, clock });
   const rehearsal = makeRehearsal({ lifecycle, run, clock, cwd: roots[0] ?? "/", env: environment });
   const meter = diskMeter(settings, clock, logger, end);
+  const sockets: SocketRoute[] = [
+    ...streamRoutes({ run, languages, programs, lifecycle, clock, logger, baseEnv: environment }),
+    ...terminalRoutes({ ...user, tools, marks, lifecycle, clock, logger, baseEnv: environment, home: roots[0] ?? "/" }),
+    ...watchRoutes({ roots: [...roots], clock }),
+  ];
   const router = makeRouter([
-    ...controlRoutes(lifecycle, rehearsal),
+    ...controlRoutes(lifecycle, freezer, rehearsal),
     ...infoRoutes({ settings, lifecycle, clock, startedAt }),
     ...systemRoutes({ lifecycle, clock, startedAt, ...user, disk: roots[0] ?? "/workspace", ...(meter && { meter }) }),
     ...envRoutes(lifecycle, clock),
     ...execRoutes({ run, languages, programs, lifecycle, clock, baseEnv: environment }),
     ...withRoom(meter, fileRoutes({ roots: [...roots], ...user, logger })),
+    ...upgradeOnlyRoutes(sockets),
     ...unsupportedRoutes(),
   ]);
   const tls = settings.BULKHEAD_AGENT_TLS === "1" ? { tls: selfSigned(settings.BULKHEAD_INSTANCE_ID, startedAt) } : {};
-  return makeAgentServer({ router, logger, clock, onActivity: () => lifecycle.touch(), ...tls });
+  const onActivity = () => lifecycle.touch();
+  return makeAgentServer({ router, sockets, openSockets, logger, clock, onActivity, ...tls });
 }
 
 function diskMeter(

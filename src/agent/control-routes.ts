@@ -1,11 +1,40 @@
 import { controlPrefix } from "#contracts/agent-constants.ts";
+import type { Freezer } from "./freeze/freezer.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { parseActivate, parseLease } from "./parse.ts";
 import type { Route } from "./router.ts";
 
 /** Routes of the control plane (agent-control.ts). Each answers the agent's state. */
-export function controlRoutes(lifecycle: Lifecycle, rehearsal: () => void): Route[] {
+export function controlRoutes(lifecycle: Lifecycle, freezer: Freezer, rehearsal: () => void): Route[] {
   return [
+    {
+      method: "POST",
+      path: `${controlPrefix}freeze`,
+      async handle(request) {
+        // First, so that nothing new begins while what runs is stopped.
+        lifecycle.setFrozen(true);
+        try {
+          await freezer.freeze();
+        } finally {
+          lifecycle.setFrozen(freezer.frozen);
+        }
+        request.send(200, lifecycle.state());
+      },
+    },
+    {
+      method: "POST",
+      path: `${controlPrefix}thaw`,
+      async handle(request) {
+        await freezer.thaw();
+        lifecycle.setFrozen(false);
+        request.send(200, lifecycle.state());
+      },
+    },
+    {
+      method: "GET",
+      path: `${controlPrefix}env`,
+      handle: (request) => request.send(200, { env: lifecycle.env() }),
+    },
     {
       method: "POST",
       path: `${controlPrefix}activate`,

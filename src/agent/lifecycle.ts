@@ -11,7 +11,11 @@ export interface Lifecycle {
   renew(lease: Lease): void;
   /** Something the caller did; pushes the idle deadline away. */
   touch(): void;
-  /** Runs `work` as an execution: the instance is not idle while it lasts. */
+  /** Nothing of user code runs until it is told otherwise: the idle clock stands still, and executions are refused. */
+  setFrozen(frozen: boolean): void;
+  /** @throws BulkheadError SANDBOX_STOPPED while it is frozen */
+  requireAwake(): void;
+  /** Runs `work` as an execution: the instance is not idle while it lasts. @throws BulkheadError SANDBOX_STOPPED while it is frozen */
   execution<T>(work: () => Promise<T>): Promise<T>;
   state(): AgentState;
   /** undefined while warm. */
@@ -47,13 +51,14 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
   let env: Readonly<Record<string, string>> = {};
   let lastActivity = clock.now();
   let executions = 0;
+  let frozen = false;
   let cancel = (): void => {};
 
   function watch(): void {
     cancel();
     if (lease === undefined) return;
     const now = clock.now();
-    const { at, cause } = nextDeadline(lease, executions > 0 ? Infinity : lastActivity + lease.idle_ms);
+    const { at, cause } = nextDeadline(lease, executions > 0 || frozen ? Infinity : lastActivity + lease.idle_ms);
     if (at <= now) {
       lease = undefined;
       end(cause);
@@ -62,7 +67,19 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
     cancel = clock.after(Math.min(at - now, longestWaitMs), watch);
   }
 
+  function requireAwake(): void {
+    if (!frozen) return;
+    throw new BulkheadError("SANDBOX_STOPPED", "The sandbox is paused. Resume it before you use it.");
+  }
+
   return {
+    requireAwake,
+    setFrozen(next) {
+      frozen = next;
+      // What was left of the idle time begins anew: whoever wakes a sandbox wants to use it.
+      lastActivity = clock.now();
+      watch();
+    },
     activate(request) {
       if (sandbox !== undefined) {
         if (sandbox.sandbox_id === request.sandbox_id) return;
@@ -86,6 +103,7 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
       lastActivity = clock.now();
     },
     async execution(work) {
+      requireAwake();
       executions += 1;
       lastActivity = clock.now();
       try {
@@ -102,6 +120,7 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
       ...(sandbox === undefined ? {} : { sandbox_id: sandbox.sandbox_id }),
       last_activity_at: lastActivity,
       active_executions: executions,
+      frozen,
     }),
     sandbox: () => sandbox,
     env: () => env,

@@ -5,6 +5,7 @@ export interface ProcessStat {
   readonly pid: number;
   readonly name: string;
   readonly state: string;
+  readonly parent: number;
   readonly group: number;
   readonly session: number;
   readonly cpuTicks: number;
@@ -38,6 +39,7 @@ export function parseStat(line: string): ProcessStat | undefined {
     pid: Number(line.slice(0, open)),
     name: line.slice(open + 1, close),
     state: fields[0] ?? "?",
+    parent: number(4),
     group: number(5),
     session: number(6),
     cpuTicks: number(14) + number(15),

@@ -11,16 +11,21 @@ import type { AgentClock } from "./clock.ts";
 import { proxyRequest, proxyUpgrade } from "./port-proxy.ts";
 import { makeAgentRequest, sendJson } from "./request.ts";
 import type { Router } from "./router.ts";
+import type { SocketRoute } from "./socket.ts";
 import type { SelfSigned } from "./tls/self-signed.ts";
-import { notSupported } from "./unsupported-routes.ts";
+import { makeSocketDispatch, type SocketDispatch } from "./ws/dispatch.ts";
+import type { OpenSockets } from "./ws/open-sockets.ts";
 
 export interface AgentServerOptions {
   readonly router: Router;
+  readonly sockets: readonly SocketRoute[];
+  /** Where open WebSockets are counted. */
+  readonly openSockets: OpenSockets;
   readonly logger: Logger;
   readonly clock: AgentClock;
   /** @default - plain HTTP */
   readonly tls?: SelfSigned;
-  /** Called for each request that counts as activity of the sandbox. */
+  /** Called for each request, and each frame of a WebSocket, that counts as activity of the sandbox. */
   readonly onActivity: () => void;
 }
 
@@ -86,14 +91,20 @@ function refuseUpgrade(options: AgentServerOptions, thrown: unknown, socket: Dup
   );
 }
 
-async function upgrade(options: AgentServerOptions, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+async function upgrade(
+  options: AgentServerOptions,
+  openSocket: SocketDispatch,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
   const id = requestIdOf(req);
   socket.on("error", () => socket.destroy());
   options.onActivity();
   try {
     const port = req.headers[portHeader];
-    if (port === undefined) throw notSupported((req.url ?? "/").split("?")[0] ?? "/");
-    await proxyUpgrade(req, socket, head, String(port), options.onActivity);
+    if (port === undefined) openSocket({ req, connection: socket, head, id });
+    else await proxyUpgrade(req, socket, head, String(port), options.onActivity);
   } catch (thrown) {
     refuseUpgrade(options, thrown, socket, id);
   }
@@ -108,11 +119,12 @@ export function makeAgentServer(options: AgentServerOptions): Server | TlsServer
     res.on("error", () => {});
     dispatch(options, req, res, id).catch((thrown: unknown) => answerError(options, thrown, req, res, id));
   };
-  const { tls } = options;
+  const { tls, sockets: routes, openSockets, clock, logger, onActivity } = options;
+  const openSocket = makeSocketDispatch({ routes, openSockets, clock, logger, onActivity });
   const server = tls === undefined ? createServer(serve) : createTlsServer({ ...tls, minVersion: "TLSv1.3" }, serve);
   server.on(
     "upgrade",
-    (req: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(options, req, socket, head),
+    (req: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(options, openSocket, req, socket, head),
   );
   // Uploads may take long. Connections outlive those of the gateway's pool, so that it never writes into a closing one.
   server.requestTimeout = 0;

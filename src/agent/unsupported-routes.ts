@@ -9,22 +9,15 @@ const missing = [
   "/execute/processes",
   "/execute/kill",
   "/execute/kill/*",
-  "/execute/stream",
   "/processes/*",
   "/commands/background",
-  "/commands/stream",
-  "/files/watch",
-  "/terminal",
-  "/stream",
-  "/stream/*",
   "/cache/*",
   "/metrics",
   "/metrics/*",
   "/jupyter/*",
 ];
 
-/** @param path of the request, for WebSocket upgrades too */
-export function notSupported(path: string): BulkheadError {
+function notSupported(path: string): BulkheadError {
   return new BulkheadError("INVALID_REQUEST", `${path} is not supported yet. Use POST /execute or POST /commands/run.`);
 }
 

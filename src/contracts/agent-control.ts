@@ -33,10 +33,15 @@ export const agentStateSchema = z.object({
   last_activity_at: z.number(),
   /** Executions and commands running now; each counts as activity. */
   active_executions: z.number().int(),
+  /** Whether user code stands still (`POST /_bulkhead/freeze`, `/thaw`; both answer this state). */
+  frozen: z.boolean().optional(),
   /** SHA-256 of the certificate the agent showed, lower-case hex. Written by the bridge from what it saw, whatever the agent says. */
   certificate_fingerprint: z.string().optional(),
 });
 export type AgentState = z.infer<typeof agentStateSchema>;
+
+/** `GET /_bulkhead/env`: the variables of the sandbox as they are now, for a sandbox that is stopped and started again. */
+export const agentEnvAnswerSchema = z.object({ env: z.record(z.string(), z.string()) });
 
 /** Facts an agent is started with; environment variables of its process. */
 export const agentEnvSchema = z.object({

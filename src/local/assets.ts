@@ -11,6 +11,8 @@ export interface Assets {
   readonly pythonTools: string;
   /** null: no TypeScript in sandboxes. */
   readonly esbuildBinary: string | null;
+  /** Native part of @lydell/node-pty; null: no terminals in sandboxes. */
+  readonly ptyBinding: string | null;
 }
 
 /** Finds them from `dist/`, where the bundles are. @throws BulkheadError when something was not built */
@@ -22,6 +24,7 @@ export function findAssets(distDirectory: string): Assets {
     seccompDirectory: join(root, "src/local/seccomp"),
     pythonTools: join(root, "src/agent/tools/python"),
     esbuildBinary: findEsbuild(root),
+    ptyBinding: findPtyBinding(root),
   };
   for (const path of [assets.agentBundle, assets.databaseWorker, assets.seccompDirectory]) {
     if (!existsSync(path)) throw new BulkheadError("SERVICE_UNAVAILABLE", `${path} is missing. Run: npm run build`);
@@ -35,6 +38,17 @@ function findEsbuild(root: string): string | null {
     const require = createRequire(join(root, "package.json"));
     const fromEsbuild = createRequire(require.resolve("esbuild"));
     const path = join(dirname(fromEsbuild.resolve(`@esbuild/linux-${process.arch}/package.json`)), "bin/esbuild");
+    return existsSync(path) ? path : null;
+  } catch {
+    return null;
+  }
+}
+
+function findPtyBinding(root: string): string | null {
+  try {
+    const require = createRequire(join(root, "package.json"));
+    const fromPty = createRequire(require.resolve("@lydell/node-pty"));
+    const path = fromPty.resolve(`@lydell/node-pty-linux-${process.arch}/pty.node`);
     return existsSync(path) ? path : null;
   } catch {
     return null;

@@ -209,6 +209,7 @@ function makeCompute(
     pythonTools: deps.assets.pythonTools,
     nodeBinary: process.execPath,
     esbuildBinary: deps.assets.esbuildBinary,
+    ptyBinding: deps.assets.ptyBinding,
     templates: (name) => shelf.prepared(name),
     openEgress: (instanceId, socketPath) => egress.listen(socketPath, instanceId, () => identify(instanceId)),
     allowUnenforced: config.allowUnenforced,

@@ -64,12 +64,16 @@ describe("a build context", () => {
     }
   });
 
-  it("holds esbuild by hash, for every architecture an image may have", () => {
+  it("holds native tools by hash, for every architecture an image may have", () => {
     const lock = JSON.parse(readFileSync(join(contextOf("base"), "tools/package-lock.json"), "utf8")) as {
       packages: Record<string, { integrity?: string; version: string }>;
     };
     const ours = JSON.parse(readFileSync("package-lock.json", "utf8")) as typeof lock;
-    for (const name of ["esbuild", "@esbuild/linux-arm64", "@esbuild/linux-x64"]) {
+    const tools = [
+      "esbuild",
+      ...["@esbuild/linux", "@lydell/node-pty-linux"].flatMap((name) => [`${name}-arm64`, `${name}-x64`]),
+    ];
+    for (const name of tools) {
       const path = `node_modules/${name}`;
       expect(lock.packages[path]).toMatchObject({ version: ours.packages[path]?.version });
       expect(lock.packages[path]?.integrity).toBe(ours.packages[path]?.integrity);
@@ -147,6 +151,7 @@ describe("the image of the template base", () => {
     expect(started).toEqual(["/usr/bin/setpriv", "/usr/bin/prlimit", "/opt/bulkhead/bin/node"]);
     const tried = instructions().find(({ text }) => text.includes("--version"))?.text;
     for (const program of [...started, "/opt/bulkhead/bin/esbuild"]) expect(tried).toContain(`${program} --version`);
+    expect(tried).toContain("/opt/bulkhead/lib/pty.node");
   });
 });
 

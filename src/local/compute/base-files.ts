@@ -82,6 +82,8 @@ export async function writeOpt(directory: string, files: AgentFiles): Promise<vo
   await mkdir(`${directory}/bin`, { recursive: true });
   await writeFile(`${directory}/bin/node`, "");
   await writeFile(`${directory}/bin/esbuild`, "");
+  await mkdir(`${directory}/lib`);
+  await writeFile(`${directory}/lib/pty.node`, "");
   await cp(files.agentBundle, `${directory}/agent.cjs`);
   await mkdir(`${directory}/python`);
   if (files.pythonTools !== null) await cp(files.pythonTools, `${directory}/python`, { recursive: true });

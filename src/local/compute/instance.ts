@@ -1,8 +1,10 @@
 import { chmod, chown, mkdir, readdir, rmdir, unlink } from "node:fs/promises";
 import type { Enforcement } from "#contracts/domain.ts";
+import { BulkheadError } from "#contracts/errors.ts";
 import type { Launched, LaunchRequest } from "#core/ports.ts";
 import { type Bind, bwrapArgs, type SystemLink } from "./bwrap-args.ts";
 import type { Cgroups } from "./cgroups.ts";
+import type { DiskShelf } from "./disk-shelf.ts";
 import type { Disks } from "./disks.ts";
 import { limitWrapper } from "./enforcement.ts";
 import { type Identity, type IdentityPool, insideUserId } from "./identity.ts";
@@ -14,7 +16,8 @@ import type { RunCommand } from "./run-command.ts";
 import type { RunLayout } from "./run-dir.ts";
 import { type SandboxSizes, sandboxSizes } from "./sandbox-sizes.ts";
 import type { LocalComputeDeps, PreparedTemplate } from "./types.ts";
-import { makeUndo, type Undo } from "./undo.ts";
+import { begin, makeUndo, type Undo } from "./undo.ts";
+import { takeWorkspace, type Workspace } from "./workspace.ts";
 
 /** What the instances of one platform share. */
 export interface Workshop {
@@ -24,12 +27,13 @@ export interface Workshop {
   /** Start of the markers in command lines. */
   readonly marker: string;
   readonly systemLinks: readonly SystemLink[];
-  /** node and esbuild. */
+  /** node, esbuild and the native part of terminals. */
   readonly toolBinds: readonly Bind[];
   readonly identities: IdentityPool;
   readonly cgroups: Cgroups;
   /** null: the disk is a tmpfs. */
   readonly disks: Disks | null;
+  readonly shelf: DiskShelf;
   readonly expose: (source: string) => Promise<string>;
 }
 
@@ -42,10 +46,15 @@ export interface InstancePlan {
 export interface RunningInstance {
   readonly launched: Launched;
   readonly jail: Jail;
-  /** Ends everything inside and removes all that was made. Call once. */
-  teardown(): Promise<void>;
+  readonly diskId: string;
+  /**
+   * Ends everything inside and removes all that was made, but for the disk where it is to be kept. Call once.
+   * @throws BulkheadError SERVICE_UNAVAILABLE when the disk could not be kept
+   */
+  teardown(options: { readonly keepDisk: boolean }): Promise<void>;
 }
 
+const notKept = "The sandbox has ended, but its files could not be kept: something on the host still uses them.";
 const egressInside = "/run/bulkhead/egress.sock";
 const searchPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin";
 
@@ -93,36 +102,6 @@ async function makeEgress(workshop: Workshop, id: string, path: string, identity
   await chmod(path, 0o600);
 }
 
-/** Starts a step that may go on while others run; its undo waits for its end. */
-function begin(undo: Undo, name: string, step: () => Promise<void>, revert: () => Promise<void>): Promise<void> {
-  const done = step();
-  done.catch(() => {});
-  undo.push(name, async () => {
-    await done.catch(() => {});
-    await revert();
-  });
-  return done;
-}
-
-function beginDisk(
-  workshop: Workshop,
-  plan: InstancePlan,
-  identity: Identity,
-  mountPoint: string,
-  undo: Undo,
-): Promise<void> {
-  const { disks, deps } = workshop;
-  if (disks === null) return Promise.resolve();
-  const { instanceId, resources } = plan.request;
-  const owner = identity.tier === "two-uid" ? { uid: identity.userId, gid: identity.userGid } : deps.host;
-  return begin(
-    undo,
-    "remove the disk",
-    () => disks.create(instanceId, resources.disk_mb, mountPoint, owner),
-    () => disks.remove(instanceId, mountPoint),
-  );
-}
-
 function beginCgroups(workshop: Workshop, plan: InstancePlan, sizes: SandboxSizes, undo: Undo): Promise<void> {
   const { cgroups, deps } = workshop;
   const { instanceId, resources } = plan.request;
@@ -168,19 +147,15 @@ async function startParts(
   workshop: Workshop,
   plan: InstancePlan,
   undo: Undo,
-): Promise<{ jail: Jail; socketPath: string }> {
+): Promise<{ jail: Jail; socketPath: string; workspace: Workspace }> {
   const { deps, layout, cgroups } = workshop;
   const id = plan.request.instanceId;
   const sizes = sandboxSizes(plan.request.resources, workshop.disks === null ? "tmpfs" : "ext4-image");
-  const identity = workshop.identities.take();
-  undo.push("give back the ids", () => {
-    workshop.identities.giveBack(identity);
-    return Promise.resolve();
-  });
   const directory = `${layout.instances}/${id}`;
+  const workspace = takeWorkspace(workshop, plan.request, `${directory}/ws`, undo);
+  const { identity, mountPoint } = workspace;
   await makeDirectory(directory, identity, undo);
-  const mountPoint = `${directory}/ws`;
-  const disk = beginDisk(workshop, plan, identity, mountPoint, undo);
+  const disk = workspace.open(undo);
   const cgroup = beginCgroups(workshop, plan, sizes, undo);
   const egress = `${directory}/egress.sock`;
   await makeEgress(workshop, id, egress, identity, undo);
@@ -204,7 +179,7 @@ async function startParts(
       run: workshop.run,
     });
     undo.push("end its processes", () => killJail(jail, () => cgroups.members(id)));
-    return { jail, socketPath };
+    return { jail, socketPath, workspace };
   } finally {
     socket.release();
   }
@@ -215,7 +190,7 @@ export async function startInstance(workshop: Workshop, plan: InstancePlan): Pro
   const logger = workshop.deps.logger.child({ instance_id: plan.request.instanceId });
   const undo = makeUndo(logger);
   try {
-    const { jail, socketPath } = await startParts(workshop, plan, undo);
+    const { jail, socketPath, workspace } = await startParts(workshop, plan, undo);
     logLines(jail.stderr, (line) => logger.info("agent", { line }));
     return {
       jail,
@@ -224,7 +199,12 @@ export async function startInstance(workshop: Workshop, plan: InstancePlan): Pro
         endpoint: { kind: "unix", path: socketPath },
         enforced: plan.enforced,
       },
-      teardown: () => undo.runAll(),
+      diskId: workspace.diskId,
+      async teardown({ keepDisk }) {
+        workspace.keep = keepDisk;
+        await undo.runAll();
+        if (keepDisk && !workspace.kept()) throw new BulkheadError("SERVICE_UNAVAILABLE", notKept);
+      },
     };
   } catch (error) {
     await undo.runAll();

@@ -24,6 +24,8 @@ export interface LocalComputeDeps {
   readonly nodeBinary: string;
   /** null: no TypeScript in sandboxes. */
   readonly esbuildBinary: string | null;
+  /** Native part of @lydell/node-pty; null: no terminals in sandboxes. */
+  readonly ptyBinding: string | null;
   /** undefined: not (yet) prepared. */
   readonly templates: (name: string) => PreparedTemplate | undefined;
   /** Opens the egress proxy's socket of one instance at `socketPath`. */

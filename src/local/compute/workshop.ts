@@ -3,10 +3,11 @@ import type { Enforcement } from "#contracts/domain.ts";
 import { writeEtc, writeOpt } from "./base-files.ts";
 import { type Bind, readSystemLinks } from "./bwrap-args.ts";
 import { type Cgroups, makeCgroups } from "./cgroups.ts";
+import { type DiskShelf, makeDiskShelf } from "./disk-shelf.ts";
 import { type Disks, makeDisks } from "./disks.ts";
 import { enforcementOf } from "./enforcement.ts";
 import { makeExposedSources } from "./exposed-sources.ts";
-import { makeIdentityPool } from "./identity.ts";
+import { type IdentityPool, makeIdentityPool } from "./identity.ts";
 import type { Workshop } from "./instance.ts";
 import { cleanLeftovers, removeRunDir } from "./leftovers.ts";
 import { unmountAllBelow } from "./mounts.ts";
@@ -21,6 +22,8 @@ export interface Parts {
   readonly cgroups: Cgroups;
   /** null: the disk is a tmpfs. */
   readonly disks: Disks | null;
+  readonly shelf: DiskShelf;
+  readonly identities: IdentityPool;
   readonly enforced: Enforcement;
 }
 
@@ -29,7 +32,16 @@ export function makeParts(deps: LocalComputeDeps): Parts {
   const imageDirectory = `${deps.dataDir}/disks`;
   const cgroups = makeCgroups(deps.host.cgroup, group);
   const disks = deps.host.diskTiers[0] === "ext4-image" ? makeDisks(runCommand, imageDirectory) : null;
-  return { group, imageDirectory, cgroups, disks, enforced: enforcementOf(deps.host, cgroups) };
+  const enforced = enforcementOf(deps.host, cgroups);
+  return {
+    group,
+    imageDirectory,
+    cgroups,
+    disks,
+    shelf: makeDiskShelf(),
+    identities: makeIdentityPool(deps.host),
+    enforced,
+  };
 }
 
 export interface Prepared {
@@ -65,12 +77,16 @@ async function prepare(deps: LocalComputeDeps, parts: Parts): Promise<Prepared> 
   if (deps.esbuildBinary !== null) {
     toolBinds.push({ source: await exposed.expose(deps.esbuildBinary), target: "/opt/bulkhead/bin/esbuild" });
   }
+  if (deps.ptyBinding !== null) {
+    toolBinds.push({ source: await exposed.expose(deps.ptyBinding), target: "/opt/bulkhead/lib/pty.node" });
+  }
   await writeOpt(layout.opt, deps);
   await writeEtc(layout.etc);
   const workshop: Workshop = {
     ...{ deps, layout, toolBinds, ...shared },
     systemLinks: readSystemLinks(),
-    identities: makeIdentityPool(deps.host),
+    identities: parts.identities,
+    shelf: parts.shelf,
     expose: (source) => exposed.expose(source),
   };
   return { workshop, leftovers };

@@ -2,10 +2,12 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "#agent/clock.ts";
 import { makeMarks } from "#agent/exec/marks.ts";
 import type { RichResult } from "#agent/exec/run.ts";
 import { makeRunner } from "#agent/exec/runner.ts";
 import { makeRunPython } from "#agent/interpreter/run-python.ts";
+import { makeActiveTimers } from "#agent/timers.ts";
 
 let directory: string;
 
@@ -52,7 +54,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function run(code: string): Promise<RichResult> {
   const runPython = makeRunPython({
-    run: makeRunner({ marks: makeMarks() }),
+    run: makeRunner({ marks: makeMarks(), timers: makeActiveTimers(systemClock) }),
     tools: join(process.cwd(), "src/agent/tools"),
   });
   return runPython({

@@ -6,6 +6,7 @@ import { systemClock } from "#agent/clock.ts";
 import { type FileRouteOptions, fileRoutes } from "#agent/files/routes.ts";
 import { makeRouter } from "#agent/router.ts";
 import { makeAgentServer } from "#agent/server.ts";
+import { makeOpenSockets } from "#agent/ws/open-sockets.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 
 export interface Answer {
@@ -38,7 +39,8 @@ export async function startFileServer(options: Partial<FileRouteOptions> = {}): 
   for (const directory of [root, secondRoot, outside]) mkdirSync(directory);
   const socket = join(base, "agent.sock");
   const router = makeRouter(fileRoutes({ roots: [root, secondRoot], logger: noopLogger, ...options }));
-  const server = makeAgentServer({ router, logger: noopLogger, clock: systemClock, onActivity: () => {} });
+  const sockets = { sockets: [], openSockets: makeOpenSockets() };
+  const server = makeAgentServer({ router, ...sockets, logger: noopLogger, clock: systemClock, onActivity: () => {} });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
 
   const send: FileServer["send"] = (method, path, headers, body) =>

@@ -184,14 +184,14 @@ describe("ports of the sandbox", () => {
     expect(seen).toBe("/socket;ping");
   });
 
-  it("are the only thing that can be upgraded to", async () => {
-    const sent = agent.open({ path: "/terminal", headers: { connection: "upgrade", upgrade: "websocket" } });
+  it("are beside the agent's own sockets the only thing that can be upgraded to", async () => {
+    const sent = agent.open({ path: "/execute", headers: { connection: "upgrade", upgrade: "websocket" } });
     sent.end();
     const answer = await new Promise((resolve, reject) => {
       sent.on("error", reject);
       sent.on("response", (message) => resolve(readAnswer(message)));
     });
-    expect(answer).toMatchObject({ status: 400, body: { code: "INVALID_REQUEST" } });
+    expect(answer).toMatchObject({ status: 404, body: { code: "RESOURCE_NOT_FOUND" } });
   });
 });
 

@@ -86,6 +86,7 @@ export async function aPlatform(change: Partial<LocalComputeDeps> = {}): Promise
       pythonTools: null,
       nodeBinary: process.execPath,
       esbuildBinary: null,
+      ptyBinding: null,
     },
     templates: (name) => (name === "base" ? { binds: [], env: {}, features: [] } : undefined),
     ...{ openEgress, allowUnenforced: !host.root, limits: defaultComputeLimits, clock: realClock, logger },

@@ -115,6 +115,7 @@ describe("small pieces", () => {
         group: 5,
         session: 6,
         cpuTicks: 29,
+        parent: 4,
         startTicks: 22,
         residentPages: 24,
       },
