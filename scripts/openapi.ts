@@ -17,6 +17,10 @@ const platform: ControlPlane = {
     kill: unreachable,
     setTimeout: unreachable,
     refreshToken: unreachable,
+    pause: unreachable,
+    resume: unreachable,
+    stop: unreachable,
+    start: unreachable,
   },
   templates: { get: unreachable, list: unreachable },
 };

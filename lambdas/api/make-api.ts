@@ -42,6 +42,7 @@ export function makeApi(
       publicHost: (id) => addresses.publicHost(id),
       previewUrl: (id) => addresses.previewUrl(id),
       sourceIp: restSourceIp,
+      billed: true,
       principal: restPrincipal(settings.defaultProject),
       ...(capacity !== undefined && { capacity }),
     },

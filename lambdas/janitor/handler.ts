@@ -12,7 +12,7 @@ const workMs = 55_000;
 /** Kept for the answer. */
 const spareMs = 5_000;
 
-/** Removes the files of ended instances. It sees all of the file system and has no AWS rights. */
+/** Removes the disks of ended instances. It sees all of the file system and has no AWS rights. */
 export async function handler(event: unknown, context: Context): Promise<JanitorAnswer> {
   const { instanceIds } = janitorCallSchema.parse(event);
   const until = clock.now() + workMs;

@@ -6,14 +6,14 @@ import { instanceIdSchema } from "#contracts/ids.ts";
 import type { JanitorAnswer } from "#contracts/janitor.ts";
 
 export interface RemoveDeps {
-  /** Where the file system's root is mounted; instances' files are in `instances/<id>`. */
+  /** Where the file system's root is mounted; a disk's files are in `instances/<id of the instance it was made for>`. */
   readonly mount: string;
   /** True when it is time to stop; what is left is taken on by the next call. */
   readonly expired: () => boolean;
 }
 
 /**
- * Removes the directories of instances that have ended. Whatever user code left there is only ever unlinked: nothing is followed and
+ * Removes the directories of disks that no instance uses any more. Whatever user code left there is only ever unlinked: nothing is followed and
  * nothing is opened but directories, each through the handle of the one above it, so that no name or link leads anywhere else.
  */
 export async function removeFiles(deps: RemoveDeps, instanceIds: readonly string[]): Promise<JanitorAnswer> {

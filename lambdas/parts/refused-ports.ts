@@ -9,10 +9,24 @@ function refuse(port: string): () => Promise<never> {
 }
 
 const noCompute = refuse("compute");
-export const refusedCompute: Compute = { launch: noCompute, describe: noCompute, stop: noCompute, list: noCompute };
+export const refusedCompute: Compute = {
+  launch: noCompute,
+  describe: noCompute,
+  stop: noCompute,
+  list: noCompute,
+  removeDisk: noCompute,
+  listDisks: noCompute,
+};
 
 const noAgent = refuse("way to agents");
-export const refusedAgent: AgentPort = { activate: noAgent, renew: noAgent, health: noAgent };
+export const refusedAgent: AgentPort = {
+  activate: noAgent,
+  renew: noAgent,
+  health: noAgent,
+  freeze: noAgent,
+  thaw: noAgent,
+  env: noAgent,
+};
 
 export const refusedSigner: TokenSigner = { sign: refuse("signing key") };
 

@@ -32,6 +32,9 @@ export function makeLambdaAgentBridge(deps: InvokeDeps & { readonly logger: Logg
     activate: async (endpoint, request) =>
       call({ operation: "activate", endpoint: overTcp(endpoint), request }, callMs, () => undefined),
     renew: async (endpoint, lease) => call({ operation: "renew", endpoint: overTcp(endpoint), lease }, callMs, stateOf),
+    freeze: async (endpoint) => call({ operation: "freeze", endpoint: overTcp(endpoint) }, callMs, stateOf),
+    thaw: async (endpoint) => call({ operation: "thaw", endpoint: overTcp(endpoint) }, callMs, stateOf),
+    env: async (endpoint) => call({ operation: "env", endpoint: overTcp(endpoint) }, callMs, envOf),
     health: async (endpoint, timeoutMs) =>
       call({ operation: "health", endpoint: overTcp(endpoint), timeoutMs }, timeoutMs + slackMs, stateOf),
   };
@@ -40,6 +43,11 @@ export function makeLambdaAgentBridge(deps: InvokeDeps & { readonly logger: Logg
 function stateOf({ state }: Answered): AgentState {
   if (state === undefined) throw new Unanswered("the bridge answered without a state");
   return state;
+}
+
+function envOf({ env }: Answered): Readonly<Record<string, string>> {
+  if (env === undefined) throw new Unanswered("the bridge answered without an environment");
+  return env;
 }
 
 function overTcp(endpoint: Endpoint): BridgeCall["endpoint"] {

@@ -6,7 +6,7 @@ import { type InvokeDeps, makeInvoke, Unanswered } from "./lambda-invoke.ts";
 const removeMs = 65_000;
 
 /**
- * Removes the files of an ended instance through the janitor function, which has the file system's root and no AWS rights.
+ * Removes the files of a disk that no instance uses any more through the janitor function, which has the file system's root and no AWS rights.
  * @throws BulkheadError SERVICE_UNAVAILABLE when something is left: to be repeated, each time takes on where the last one stopped
  */
 export function makeFileRemover(deps: InvokeDeps): (instanceId: string) => Promise<void> {

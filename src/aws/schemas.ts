@@ -3,7 +3,7 @@ import { endReasons, enforcementSchema, resourcesSchema, sandboxStatuses } from 
 import { instanceStates, keyScopes } from "#core/model.ts";
 
 /** Raise with a shape of a stored item: test/contract/shapes.test.ts compares each with the one that was last released. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 const at = z.number();
 
@@ -17,6 +17,8 @@ export const sandboxItemSchema = z.object({
   status: z.enum(sandboxStatuses),
   statusDeadlineAt: at.nullable(),
   instanceId: z.string().nullable(),
+  /** Absent before schema version 3. */
+  diskId: z.string().nullable().default(null),
   resources: resourcesSchema,
   enforced: enforcementSchema.nullable(),
   internetAccess: z.boolean(),
@@ -45,6 +47,8 @@ export const instanceItemSchema = z.object({
   state: z.enum(instanceStates),
   stateDeadlineAt: at.nullable(),
   sandboxId: z.string().nullable(),
+  /** Absent before schema version 3. */
+  diskId: z.string().nullable().default(null),
   providerId: z.string().nullable(),
   endpoint: z
     .union([

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { agentStateSchema, controlPrefix } from "#contracts/agent-control.ts";
+import { agentEnvAnswerSchema, agentStateSchema, controlPrefix } from "#contracts/agent-control.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Endpoint } from "#core/model.ts";
 import type { AgentPort, Clock } from "#core/ports.ts";
@@ -9,6 +9,10 @@ import { type Answer, exchange, type Question } from "./exchange.ts";
 
 const activateMs = 10_000;
 const renewMs = 5_000;
+/** Stopping a fork bomb takes the agent some seconds. */
+const freezeMs = 8_000;
+/** Bytes of an answer that holds an environment: 256 KiB of it, in the worst case all escaped. */
+const longestEnv = 2 * 1024 * 1024;
 /** Between two attempts to connect to an agent that does not listen yet. */
 const knockMs = 200;
 
@@ -94,6 +98,18 @@ export function makeAgentBridge(deps: AgentBridgeDeps): AgentPort {
       await send({ endpoint, method: "POST", path: path("activate"), body, timeoutMs: activateMs });
     },
     renew: (endpoint, body) => state({ endpoint, method: "POST", path: path("lease"), body, timeoutMs: renewMs }),
+    freeze: (endpoint) => state({ endpoint, method: "POST", path: path("freeze"), timeoutMs: freezeMs }),
+    thaw: (endpoint) => state({ endpoint, method: "POST", path: path("thaw"), timeoutMs: freezeMs }),
+    async env(endpoint) {
+      const call = {
+        endpoint,
+        method: "GET",
+        path: path("env"),
+        timeoutMs: renewMs,
+        longestAnswer: longestEnv,
+      } as const;
+      return parse(agentEnvAnswerSchema, (await send(call)).text).env;
+    },
     health: (endpoint, timeoutMs) => state({ endpoint, method: "GET", path: path("state"), timeoutMs, first: true }),
   };
 }

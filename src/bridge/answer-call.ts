@@ -28,6 +28,12 @@ async function act(agent: AgentPort, call: BridgeCall): Promise<BridgeAnswer> {
       return { ok: true };
     case "renew":
       return { ok: true, state: await agent.renew(call.endpoint, call.lease) };
+    case "freeze":
+      return { ok: true, state: await agent.freeze(call.endpoint) };
+    case "thaw":
+      return { ok: true, state: await agent.thaw(call.endpoint) };
+    case "env":
+      return { ok: true, env: { ...(await agent.env(call.endpoint)) } };
     case "health":
       return { ok: true, state: await agent.health(call.endpoint, call.timeoutMs) };
   }

@@ -3,12 +3,14 @@ import type { Socket } from "node:net";
 import { unreachable } from "./connect.ts";
 
 /** Answers are a few hundred bytes; more than this is an agent that someone took over. */
-const longestAnswer = 64 * 1024;
+const longestByDefault = 64 * 1024;
 
 export interface Question {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly body?: unknown;
+  /** Bytes of the answer from which on it is not believed. @default 65,536 */
+  readonly longestAnswer?: number;
 }
 
 export interface Answer {
@@ -34,7 +36,7 @@ export function exchange(socket: Socket, question: Question, signal: AbortSignal
         response.setEncoding("utf8");
         response.on("data", (chunk: string) => {
           text += chunk;
-          if (text.length > longestAnswer) fail("answer too long");
+          if (text.length > (question.longestAnswer ?? longestByDefault)) fail("answer too long");
         });
         response.on("end", () => {
           signal.removeEventListener("abort", expire);

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { activateRequestSchema, agentStateSchema, leaseSchema } from "./agent-control.ts";
+import { activateRequestSchema, agentEnvAnswerSchema, agentStateSchema, leaseSchema } from "./agent-control.ts";
 
 /** What the bridge function is asked, by Lambda Invoke. It holds env values of sandboxes: neither side logs it. */
 
@@ -13,6 +13,9 @@ const endpointSchema = z.object({
 export const bridgeCallSchema = z.discriminatedUnion("operation", [
   z.object({ operation: z.literal("activate"), endpoint: endpointSchema, request: activateRequestSchema }),
   z.object({ operation: z.literal("renew"), endpoint: endpointSchema, lease: leaseSchema }),
+  z.object({ operation: z.literal("freeze"), endpoint: endpointSchema }),
+  z.object({ operation: z.literal("thaw"), endpoint: endpointSchema }),
+  z.object({ operation: z.literal("env"), endpoint: endpointSchema }),
   z.object({ operation: z.literal("health"), endpoint: endpointSchema, timeoutMs: z.number().int().positive() }),
 ]);
 export type BridgeCall = z.infer<typeof bridgeCallSchema>;
@@ -21,8 +24,12 @@ export type BridgeCall = z.infer<typeof bridgeCallSchema>;
 export const bridgeErrorCodes = ["AGENT_UNREACHABLE", "CONFLICT", "INTERNAL_ERROR"] as const;
 
 export const bridgeAnswerSchema = z.discriminatedUnion("ok", [
-  /** `state` is absent after `activate`. */
-  z.object({ ok: z.literal(true), state: agentStateSchema.optional() }),
+  /** `state` is absent after `activate` and `env`; only the latter has `env`. */
+  z.object({
+    ok: z.literal(true),
+    state: agentStateSchema.optional(),
+    env: agentEnvAnswerSchema.shape.env.optional(),
+  }),
   z.object({
     ok: z.literal(false),
     error: z.object({

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { instanceIdSchema } from "./ids.ts";
 
-/** What the janitor function is asked: remove the files of instances that have ended. Safe to repeat. */
+/** What the janitor function is asked: remove disks of instances that have ended, by the instances they were made for. Safe to repeat. */
 export const janitorCallSchema = z.object({ instanceIds: z.array(instanceIdSchema).min(1).max(100) });
 export type JanitorCall = z.infer<typeof janitorCallSchema>;
 

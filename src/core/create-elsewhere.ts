@@ -47,7 +47,7 @@ export async function makeElsewhere(
 }
 
 /** Launches go out at the provider's pace. */
-async function standInLine(deps: CoreDeps): Promise<void> {
+export async function standInLine(deps: CoreDeps): Promise<void> {
   const place = await deps.ports.admission.admit(longestLineMs);
   if ("waitMs" in place) {
     if (place.waitMs > 0) await deps.ports.clock.sleep(place.waitMs);

@@ -44,6 +44,7 @@ export function makeDraft(
     status: "creating",
     statusDeadlineAt: now + creatingDeadlineMs(deps.config),
     instanceId: null,
+    diskId: null,
     resources: template.resources,
     enforced: null,
     internetAccess: input.internetAccess,

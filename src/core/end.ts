@@ -74,12 +74,22 @@ export function makeEnder(deps: CoreDeps): Ender {
     }
   }
 
+  /** One that goes with its instance is gone already. A process without the right to remove files leaves them to the sweeper. */
+  async function removeDisk(diskId: string): Promise<void> {
+    try {
+      await deps.ports.compute.removeDisk(diskId);
+    } catch (error) {
+      logger.warn("disk of an ended sandbox not removed, left to the sweeper", { disk: diskId, error });
+    }
+  }
+
   return {
     async end(sandboxId, why, actor = "system") {
       const begun = await begin(sandboxId, why);
       if (begun?.status !== "deleting") return begun;
       events.publish({ type: "sandbox.ended", sandboxId, instanceId: begun.instanceId });
       if (begun.instanceId !== null) await deps.instances.end(begun.instanceId);
+      if (begun.diskId !== null) await removeDisk(begun.diskId);
       const ended = await finish(begun, actor);
       deps.pool.refill();
       return ended;

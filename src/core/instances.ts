@@ -1,9 +1,10 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import { makeInstanceId } from "#contracts/ids.ts";
 import type { Logger } from "#telemetry/logger.ts";
+import { keepsDisk } from "./disk.ts";
 import { backstopSeconds } from "./draft.ts";
 import type { Endpoint, InstanceRecord, TemplateRecord } from "./model.ts";
-import type { AgentPort, Clock, Compute, InstanceStore } from "./ports.ts";
+import type { AgentPort, Clock, Compute, InstanceStore, SandboxStore } from "./ports.ts";
 
 const agentAnswerMs = 15_000;
 /** Longer than any warm instance waits (sweep-instances.ts). */
@@ -14,6 +15,7 @@ const stopDeadlineMs = 30_000;
 export interface InstanceDeps {
   readonly compute: Compute;
   readonly instances: InstanceStore;
+  readonly sandboxes: Pick<SandboxStore, "get">;
   readonly agent: AgentPort;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -24,14 +26,16 @@ export interface InstanceDeps {
 }
 
 export interface Instances {
-  /** The record of an instance that is wanted; once stored, whoever launches acts on it. */
-  draft(template: TemplateRecord, sandboxId: string | null): InstanceRecord;
+  /** The record of an instance that is wanted; once stored, whoever launches acts on it. `diskId`: the kept disk it is to work on. */
+  draft(template: TemplateRecord, sandboxId: string | null, diskId?: string | null): InstanceRecord;
   /**
    * Starts an instance and waits for its agent: `warm`, or `claimed` at once when `sandboxId` is given. When it throws, nothing is left.
    * @throws BulkheadError CAPACITY_EXHAUSTED | HOST_UNSUITABLE | SERVICE_UNAVAILABLE | AGENT_UNREACHABLE
    */
   start(template: TemplateRecord, sandboxId: string | null): Promise<InstanceRecord>;
-  /** Ends an instance: whatever exists of it, and then its record. Safe to repeat. */
+  /** As `start`, from a record that `draft` made. */
+  startDrafted(template: TemplateRecord, draft: InstanceRecord): Promise<InstanceRecord>;
+  /** Ends an instance: whatever exists of it but the files of a sandbox that lives on, and then its record. Safe to repeat. */
   end(instanceId: string): Promise<void>;
   /** As `end`, unless the record has changed since it was read, e.g. because the instance was claimed. @returns whether it was ended */
   retire(record: InstanceRecord): Promise<boolean>;
@@ -56,12 +60,17 @@ export function makeInstances(deps: InstanceDeps): Instances {
   }
 
   async function end(instanceId: string): Promise<void> {
-    await compute.stop(instanceId);
+    await compute.stop(instanceId, { keepDisk: await keepsDisk(deps, instanceId) });
     await instances.remove(instanceId);
   }
 
   async function launch(starting: InstanceRecord, template: TemplateRecord): Promise<InstanceRecord> {
-    const launched = await compute.launch({ instanceId: starting.id, template, resources: template.resources });
+    const launched = await compute.launch({
+      instanceId: starting.id,
+      template,
+      resources: template.resources,
+      ...(starting.diskId !== null && { diskId: starting.diskId }),
+    });
     const endpoint = await waitForEndpoint(starting.id, launched.endpoint);
     await agent.health(endpoint, agentAnswerMs);
     const ready: InstanceRecord = {
@@ -79,13 +88,14 @@ export function makeInstances(deps: InstanceDeps): Instances {
     return ready;
   }
 
-  function draft(template: TemplateRecord, sandboxId: string | null): InstanceRecord {
+  function draft(template: TemplateRecord, sandboxId: string | null, diskId: string | null = null): InstanceRecord {
     return {
       id: makeInstanceId(clock),
       templateName: template.name,
       state: "starting",
       stateDeadlineAt: clock.now() + deps.startMs,
       sandboxId,
+      diskId,
       providerId: null,
       endpoint: null,
       resources: template.resources,
@@ -96,20 +106,22 @@ export function makeInstances(deps: InstanceDeps): Instances {
     };
   }
 
+  async function startDrafted(template: TemplateRecord, starting: InstanceRecord): Promise<InstanceRecord> {
+    await instances.insert(starting);
+    try {
+      return await launch(starting, template);
+    } catch (thrown) {
+      await end(starting.id).catch((error: unknown) =>
+        deps.logger.error("failed instance not ended, left to the sweeper", { instance: starting.id, error }),
+      );
+      throw thrown;
+    }
+  }
+
   return {
     draft,
-    async start(template, sandboxId) {
-      const starting = draft(template, sandboxId);
-      await instances.insert(starting);
-      try {
-        return await launch(starting, template);
-      } catch (thrown) {
-        await end(starting.id).catch((error: unknown) =>
-          deps.logger.error("failed instance not ended, left to the sweeper", { instance: starting.id, error }),
-        );
-        throw thrown;
-      }
-    },
+    start: (template, sandboxId) => startDrafted(template, draft(template, sandboxId)),
+    startDrafted,
     end,
     async retire(record) {
       const stopping: InstanceRecord = {

@@ -5,6 +5,7 @@ import { each } from "./each.ts";
 import type { Ender } from "./end.ts";
 import type { InstanceRecord, TemplateRecord } from "./model.ts";
 import type { Launched } from "./ports.ts";
+import { isRestarting, settleStopped } from "./settle-stopped.ts";
 
 /** Launches under way at once in one process. */
 const width = 4;
@@ -40,6 +41,8 @@ export function makeLauncher(deps: CoreDeps, ender: Ender): Launcher {
   /** Nobody can use it: its sandbox fails now and not at its deadline. */
   async function abandon(record: InstanceRecord, error: unknown): Promise<void> {
     logger.error("instance cannot be launched", { instance: record.id, error });
+    const sandbox = record.sandboxId === null ? undefined : await ports.sandboxes.get(record.sandboxId);
+    if (sandbox !== undefined && isRestarting(sandbox)) return settleStopped(deps, ender, sandbox.id, record.id);
     if (record.sandboxId !== null) await ender.end(record.sandboxId, "create_failed");
     await instances.end(record.id);
   }
@@ -58,8 +61,9 @@ export function makeLauncher(deps: CoreDeps, ender: Ender): Launcher {
   async function launchRecord(record: InstanceRecord, template: TemplateRecord | undefined): Promise<void> {
     try {
       if (template === undefined) throw new BulkheadError("TEMPLATE_NOT_FOUND", "The template is gone.");
-      const { resources } = record;
-      await note(record, await ports.compute.launch({ instanceId: record.id, template, resources }));
+      const { resources, diskId } = record;
+      const disk = diskId === null ? {} : { diskId };
+      await note(record, await ports.compute.launch({ instanceId: record.id, template, resources, ...disk }));
     } catch (thrown) {
       if (thrown instanceof BulkheadError && !thrown.retryable) return abandon(record, thrown);
       throw thrown;

@@ -2,10 +2,11 @@ import type { SandboxStatus } from "#contracts/domain.ts";
 
 /** From each status, the ones it may go to (design §5). Ended statuses go nowhere. */
 export const transitions: Readonly<Record<SandboxStatus, readonly SandboxStatus[]>> = {
-  creating: ["running", "failed", "deleting"],
+  // Back to `stopped`: a start that came to nothing.
+  creating: ["running", "stopped", "failed", "deleting"],
   running: ["paused", "stopped", "deleting"],
-  paused: ["running", "deleting"],
-  stopped: ["running", "deleting"],
+  paused: ["running", "stopped", "deleting"],
+  stopped: ["creating", "deleting"],
   deleting: ["deleted", "failed"],
   deleted: [],
   failed: [],

@@ -24,6 +24,8 @@ export interface SandboxRecord {
   /** When a transitional status is forced out; null for resting ones. */
   readonly statusDeadlineAt: number | null;
   readonly instanceId: string | null;
+  /** The disk that holds its files, from its first stop on; null while they are its first instance's own. */
+  readonly diskId: string | null;
   readonly resources: Resources;
   readonly enforced: Enforcement | null;
   readonly internetAccess: boolean;
@@ -33,7 +35,7 @@ export interface SandboxRecord {
   readonly lastActivityAt: number;
   readonly endedAt: number | null;
   readonly endReason: EndReason | null;
-  /** Create-time environment, sealed, while no agent has it yet; null else. Opened by whoever activates the instance. */
+  /** Environment, sealed, while no agent has it: before the first one does, and while it is stopped. Opened by whoever activates the instance. */
   readonly sealedEnv: string | null;
   /** Tokens carry the generation they were signed with; raising it ends them all. */
   readonly tokenGeneration: number;
@@ -67,6 +69,8 @@ export interface InstanceRecord {
   readonly state: InstanceState;
   readonly stateDeadlineAt: number | null;
   readonly sandboxId: string | null;
+  /** The kept disk it works on; null: one of its own, with its own id. */
+  readonly diskId: string | null;
   /** The provider's own id, null until launch returned. */
   readonly providerId: string | null;
   readonly endpoint: Endpoint | null;

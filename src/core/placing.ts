@@ -4,6 +4,7 @@ import { running } from "./draft.ts";
 import type { Ender } from "./end.ts";
 import { isOver } from "./lifecycle.ts";
 import type { Endpoint, InstanceRecord, SandboxRecord } from "./model.ts";
+import { isRestarting, settleStopped } from "./settle-stopped.ts";
 
 /** A container runs a moment before its agent listens. */
 const agentAnswerMs = 15_000;
@@ -99,8 +100,10 @@ export function makePlacing(deps: CoreDeps, ender: Ender): Placing {
         await serve(record, endpoint);
       } catch (error) {
         logger.error("placed instance not usable", { instance: instanceId, sandbox: record.sandboxId, error });
+        const sandbox = await waiting(record);
+        if (sandbox !== null && isRestarting(sandbox)) return settleStopped(deps, ender, sandbox.id, record.id);
         // Another call that was told the same may have done it.
-        await ender.end(record.sandboxId, (sandbox) => (sandbox.status === "creating" ? "create_failed" : null));
+        await ender.end(record.sandboxId, (fresh) => (fresh.status === "creating" ? "create_failed" : null));
       }
     },
   };

@@ -12,6 +12,7 @@ import { makePlacing } from "./placing.ts";
 import { makeWarmPool } from "./pool.ts";
 import type { InstanceExit, TemplateStore } from "./ports.ts";
 import { makeSandboxService, type SandboxService } from "./sandboxes.ts";
+import { isRestarting, settleStopped } from "./settle-stopped.ts";
 import { makeSweeper, type Sweeper } from "./sweeper.ts";
 import { within } from "./within.ts";
 
@@ -132,13 +133,11 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
       if (record === undefined)
         return config.launching === "elsewhere" ? ports.compute.stop(exit.instanceId) : undefined;
       const { sandboxId } = record;
-      if (sandboxId !== null && !sandboxes.instanceDied(sandboxId, record.id)) {
+      const sandbox = sandboxId === null ? undefined : await ports.sandboxes.get(sandboxId);
+      if (sandbox !== undefined && isRestarting(sandbox)) await settleStopped(deps, ender, sandbox.id, record.id);
+      else if (sandboxId !== null && !sandboxes.instanceDied(sandboxId, record.id)) {
         // A sandbox that went on with another instance is not concerned.
-        await ender.end(
-          sandboxId,
-          (sandbox) => (sandbox.instanceId === record.id ? whyEnded(sandbox, exit) : null),
-          "agent",
-        );
+        await ender.end(sandboxId, (fresh) => (fresh.instanceId === record.id ? whyEnded(fresh, exit) : null), "agent");
       }
       // Also when a sandbox was ended: repeating it is harmless, and a warm one has no sandbox that would do it.
       await instances.end(record.id);

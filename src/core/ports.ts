@@ -133,6 +133,13 @@ export interface LaunchRequest {
   readonly instanceId: string;
   readonly template: TemplateRecord;
   readonly resources: Resources;
+  /** The kept disk to work on. @default - a new disk, whose id is the instance's */
+  readonly diskId?: string | undefined;
+}
+
+export interface StopOptions {
+  /** Whether the files stay, under the id of the instance's disk, until `removeDisk`. @default false */
+  readonly keepDisk?: boolean | undefined;
 }
 
 export interface Launched {
@@ -154,15 +161,22 @@ export interface InstanceTruth {
 export interface Compute {
   /**
    * Starts one instance. Repeating a call with the same `instanceId` returns the first instance. When it throws, nothing is left.
-   * @throws BulkheadError CAPACITY_EXHAUSTED when there is no room, HOST_UNSUITABLE when a limit cannot be enforced here
+   * @throws BulkheadError CAPACITY_EXHAUSTED when there is no room, HOST_UNSUITABLE when a limit cannot be enforced here,
+   * INTERNAL_ERROR when there is no kept disk of that id. A kept disk stays kept when it throws.
    */
   launch(request: LaunchRequest): Promise<Launched>;
   describe(instanceId: string): Promise<InstanceTruth | undefined>;
   /**
    * Ends the instance and everything that was made for it. Succeeds when there is nothing (left) to end. Where the provider lets go of
    * things only after the instance has stopped, they are left, listed as `gone`, and taken away when this is called again.
+   * A disk that one call has kept is not removed by another that does not say so.
+   * @throws BulkheadError INVALID_REQUEST for `keepDisk` where instances have no disk that could outlive them; nothing has changed then
    */
-  stop(instanceId: string): Promise<void>;
+  stop(instanceId: string, options?: StopOptions): Promise<void>;
+  /** Removes a kept disk. Succeeds when there is none. */
+  removeDisk(diskId: string): Promise<void>;
+  /** Kept disks that no instance uses. */
+  listDisks(): Promise<readonly string[]>;
   /** Provider truth: everything that exists, whether or not a record knows it; `gone` is what is left of an instance. */
   list(): Promise<readonly InstanceTruth[]>;
 }
@@ -181,6 +195,12 @@ export interface AgentPort {
   activate(endpoint: Endpoint, request: ActivateRequest): Promise<void>;
   /** Replaces the deadlines. @throws BulkheadError AGENT_UNREACHABLE */
   renew(endpoint: Endpoint, lease: Lease): Promise<AgentState>;
+  /** User code stands still from now on. Safe to repeat. @throws BulkheadError AGENT_UNREACHABLE; it may be frozen all the same */
+  freeze(endpoint: Endpoint): Promise<AgentState>;
+  /** User code goes on. Safe to repeat. @throws BulkheadError AGENT_UNREACHABLE */
+  thaw(endpoint: Endpoint): Promise<AgentState>;
+  /** The sandbox's variables as they are now. They are secrets. @throws BulkheadError AGENT_UNREACHABLE */
+  env(endpoint: Endpoint): Promise<Readonly<Record<string, string>>>;
   /** @throws BulkheadError AGENT_UNREACHABLE when there is no answer within `timeoutMs` */
   health(endpoint: Endpoint, timeoutMs: number): Promise<AgentState>;
 }
@@ -222,6 +242,8 @@ export interface Clock {
 export type CoreEvent =
   /** Activated; `endpoint` is its agent's. */
   | { readonly type: "sandbox.running"; readonly record: SandboxRecord; readonly endpoint: Endpoint }
+  /** Paused or stopped: it answers nothing until it is running again. A stopped one has no instance. */
+  | { readonly type: "sandbox.resting"; readonly record: SandboxRecord; readonly endpoint: Endpoint | null }
   /** Its end has begun: it answers 410 from now on. */
   | { readonly type: "sandbox.ended"; readonly sandboxId: string; readonly instanceId: string | null };
 

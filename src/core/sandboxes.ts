@@ -10,7 +10,9 @@ import type { Ender } from "./end.ts";
 import { findLiveSandbox, findSandbox } from "./find.ts";
 import { isOver } from "./lifecycle.ts";
 import type { Endpoint, Principal, RequestContext, SandboxRecord } from "./model.ts";
+import { makePausing } from "./pausing.ts";
 import type { Page, SandboxQuery } from "./ports.ts";
+import { makeResting } from "./resting.ts";
 import { makeUndelivered } from "./undelivered.ts";
 import { within } from "./within.ts";
 
@@ -54,6 +56,11 @@ export interface SandboxService {
     timeoutSeconds: number | null,
     context: RequestContext,
   ): Promise<SandboxRecord>;
+  /** See {@link Pausing} and {@link Resting}. */
+  pause(principal: Principal, id: string, context: RequestContext): Promise<SandboxRecord>;
+  resume(principal: Principal, id: string, context: RequestContext): Promise<SandboxRecord>;
+  stop(principal: Principal, id: string, context: RequestContext): Promise<SandboxRecord>;
+  start(principal: Principal, id: string, context: RequestContext): Promise<SandboxRecord>;
   refreshToken(principal: Principal, id: string, context: RequestContext): Promise<IssuedToken>;
   /** Activity seen by the gateway. */
   touch(id: string): Promise<void>;
@@ -75,6 +82,8 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
   const { ports, audit } = deps;
   const { sandboxes, clock, logger } = ports;
   const creator = makeCreator(deps, ender);
+  const pausing = makePausing(deps);
+  const resting = makeResting(deps, ender);
   const undelivered = makeUndelivered<SandboxRecord>(clock);
 
   async function issue(record: SandboxRecord): Promise<IssuedToken> {
@@ -187,6 +196,15 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
     }
   }
 
+  /** One audited change of a sandbox that lives. */
+  function changing(action: string, act: (principal: Principal, id: string) => Promise<SandboxRecord>) {
+    return (principal: Principal, id: string, context: RequestContext) =>
+      audit.around(operationOf(principal, context, action, id), () => {
+        requireScope(principal, "use");
+        return act(principal, id);
+      });
+  }
+
   return {
     create: (principal, input, context) => {
       const nameOrId = "name" in input.template ? input.template.name : input.template.id;
@@ -222,6 +240,10 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
         requireScope(principal, "use");
         return changeTimeout(principal, id, seconds);
       }),
+    pause: changing("sandbox.pause", pausing.pause),
+    resume: changing("sandbox.resume", pausing.resume),
+    stop: changing("sandbox.stop", resting.stop),
+    start: changing("sandbox.start", resting.start),
     refreshToken: (principal, id, context) =>
       audit.around(operationOf(principal, context, "token.refresh", id), async () => {
         requireScope(principal, "use");

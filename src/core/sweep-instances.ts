@@ -33,11 +33,12 @@ export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects, placing:
     }
   }
 
-  /** Claimed for a sandbox that does not use it: its create was cut off, or went on with another instance. */
+  /** Claimed for a sandbox that does not use it: its create or its stop was cut off, or it went on with another instance. */
   async function orphaned(record: InstanceRecord, world: World): Promise<boolean> {
     if (record.sandboxId === null) return false;
     const seen = world.sandboxes.get(record.sandboxId);
-    const unused = seen === undefined || (seen.instanceId !== null && seen.instanceId !== record.id);
+    const elsewhere = seen !== undefined && seen.instanceId !== null && seen.instanceId !== record.id;
+    const unused = seen === undefined || seen.status === "stopped" || elsewhere;
     if (!unused || !suspects.confirmed(`orphan ${record.id}`)) return false;
     const fresh = await ports.sandboxes.get(record.sandboxId);
     return fresh === undefined || isOver(fresh.status) || fresh.instanceId !== record.id;

@@ -11,10 +11,13 @@ export interface World {
   readonly truth: ReadonlyMap<string, InstanceTruth>;
   /** What is left of instances that exist no more. */
   readonly remains: readonly InstanceTruth[];
+  /** Kept disks that no instance uses. */
+  readonly disks: readonly string[];
 }
 
 /** Provider first, sandboxes last: an instance has its record before it exists, and a sandbox before it says so. */
 export async function lookAround(ports: PlatformPorts): Promise<World> {
+  const disks = await ports.compute.listDisks();
   const listed = await ports.compute.list();
   const truth = new Map(listed.filter((one) => one.state !== "gone").map((one) => [one.instanceId, one]));
   const remains = listed.filter((one) => one.state === "gone");
@@ -22,5 +25,5 @@ export async function lookAround(ports: PlatformPorts): Promise<World> {
   for await (const record of ports.instances.listAll()) instances.set(record.id, record);
   const sandboxes = new Map<string, SandboxRecord>();
   for await (const record of ports.sandboxes.listLive()) sandboxes.set(record.id, record);
-  return { sandboxes, instances, truth, remains };
+  return { sandboxes, instances, truth, remains, disks };
 }

@@ -46,7 +46,7 @@ export function makeControlApp(deps: ControlDependencies): OpenAPIHono<ControlEn
   app.use("/v1/*", authenticated);
   app.use("/auth/*", authenticated);
   addSandboxRoutes(routes, deps);
-  addUnsupportedRoutes(routes, deps);
+  addUnsupportedRoutes(routes);
   addTemplateRoutes(routes, deps);
   addApiKeyRoutes(routes, deps);
   addCapacityRoute(routes, deps);

@@ -24,6 +24,8 @@ export interface ControlConfig {
   readonly previewUrl?: (sandboxId: string) => string;
   /** The caller's address from what the server passes as bindings (`c.env`); the way differs from server to server. @default unknown */
   readonly sourceIp?: (bindings: unknown) => string | null;
+  /** Whether a provider charges for every instance there is. @default false */
+  readonly billed?: boolean;
   /** Limits as they were last read; undefined while nobody has. @default - never known */
   readonly capacity?: () => Promise<CapacityFacts | undefined>;
   /**

@@ -19,15 +19,20 @@ import type { ControlDependencies } from "./dependencies.ts";
 import { parseInput, parseQuery } from "./parse.ts";
 import { type ControlContext, principalOf, requestContext } from "./request-state.ts";
 import type { Handler } from "./routes.ts";
-import { expiresAt, sandboxView, storedStatuses, tokenView } from "./sandbox-view.ts";
+import { expiresAt, sandboxView, statusView, storedStatuses, tokenView } from "./sandbox-view.ts";
 import { wire } from "./wire-schemas.ts";
 
-type Operation = "create" | "list" | "get" | "kill" | "setTimeout" | "refreshToken";
+type Change = "pause" | "resume" | "stop" | "start";
+type Operation = "create" | "list" | "get" | "kill" | "setTimeout" | "refreshToken" | Change;
 
 export function makeSandboxHandlers(deps: ControlDependencies): Record<Operation, Handler> {
   const { platform, config } = deps;
   const { sandboxes } = platform;
   const contextOf = (c: ControlContext) => requestContext(c, config.sourceIp ?? (() => null));
+  const change =
+    (name: Change): Handler =>
+    async (c) =>
+      c.json(statusView(await sandboxes[name](principalOf(c), sandboxId(c), contextOf(c)), config, c.get("requestId")));
   return {
     async create(c) {
       const { input, ...asked } = await createRequest(c);
@@ -70,6 +75,10 @@ export function makeSandboxHandlers(deps: ControlDependencies): Record<Operation
       };
       return c.json(answer);
     },
+    pause: change("pause"),
+    resume: change("resume"),
+    stop: change("stop"),
+    start: change("start"),
     async refreshToken(c) {
       const issued = await sandboxes.refreshToken(principalOf(c), sandboxId(c), contextOf(c));
       return c.json(tokenView(issued) satisfies SandboxToken);

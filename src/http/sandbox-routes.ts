@@ -8,6 +8,13 @@ import { wire } from "./wire-schemas.ts";
 const tag = "Sandboxes";
 const one = "/v1/sandboxes/{id}";
 
+const changes = [
+  ["pause", "Freeze a sandbox where it stands; memory and files stay"],
+  ["resume", "Let a paused sandbox go on"],
+  ["stop", "End a sandbox's instance; files and environment stay"],
+  ["start", "Give a stopped sandbox a new instance on its files"],
+] as const;
+
 export function addSandboxRoutes(routes: Routes, deps: ControlDependencies): void {
   const on = makeSandboxHandlers(deps);
   routes.add(
@@ -52,6 +59,18 @@ export function addSandboxRoutes(routes: Routes, deps: ControlDependencies): voi
     },
     on.setTimeout,
   );
+  for (const [verb, summary] of changes) {
+    routes.add(
+      {
+        method: "post",
+        path: `${one}/${verb}`,
+        summary,
+        tag,
+        answer: [200, wire.statusAnswer, "What it is now"],
+      },
+      on[verb],
+    );
+  }
   routes.add(
     {
       method: "post",

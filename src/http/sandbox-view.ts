@@ -1,4 +1,4 @@
-import type { Sandbox, SandboxToken, WireStatus } from "#contracts/control/sandboxes.ts";
+import type { Sandbox, SandboxToken, StatusAnswer, WireStatus } from "#contracts/control/sandboxes.ts";
 import type { SandboxStatus } from "#contracts/domain.ts";
 import { toRfc3339 } from "#contracts/time.ts";
 import type { SandboxRecord } from "#core/model.ts";
@@ -55,7 +55,23 @@ export function sandboxView(record: SandboxRecord, config: ControlConfig): Sandb
     max_lifetime_seconds: deadlines.maxLifetimeSeconds,
     last_activity_at: toRfc3339(record.lastActivityAt),
     end_reason: record.endReason,
+    compute_billed: isBilled(record, config),
     enforced: record.enforced,
+  };
+}
+
+const withInstance: ReadonlySet<SandboxStatus> = new Set(["creating", "running", "paused"]);
+
+function isBilled({ status }: SandboxRecord, { billed = false }: ControlConfig): boolean {
+  return billed && withInstance.has(status);
+}
+
+export function statusView(record: SandboxRecord, config: ControlConfig, requestId: string): StatusAnswer {
+  return {
+    id: record.id,
+    status: wireStatusOf[record.status],
+    compute_billed: isBilled(record, config),
+    request_id: requestId,
   };
 }
 

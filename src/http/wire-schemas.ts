@@ -14,6 +14,7 @@ import {
   sandboxListSchema,
   sandboxSchema,
   setTimeoutRequestSchema,
+  statusAnswerSchema,
   timeoutSchema,
   tokenSchema,
 } from "#contracts/control/sandboxes.ts";
@@ -41,6 +42,7 @@ export const wire = {
   sandbox: named(sandboxSchema, "Sandbox"),
   sandboxList: named(sandboxListSchema, "SandboxList"),
   setTimeoutRequest: named(setTimeoutRequestSchema, "SetTimeoutRequest"),
+  statusAnswer: named(statusAnswerSchema, "StatusAnswer"),
   template: named(templateSchema, "Template"),
   templateList: named(templateListSchema, "TemplateList"),
   timeout: named(timeoutSchema, "Timeout"),

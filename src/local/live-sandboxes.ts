@@ -17,15 +17,25 @@ export interface LiveSandboxes extends Directory {
 export function trackLiveSandboxes(events: Events, sandboxes: Pick<SandboxService, "resolve">): LiveSandboxes {
   const targets = new Map<string, Target>();
   const identities = new Map<string, EgressIdentity>();
+  /** By sandbox. */
+  const instances = new Map<string, string>();
   events.subscribe((event) => {
     if (event.type === "sandbox.ended") {
       targets.delete(event.sandboxId);
+      instances.delete(event.sandboxId);
       if (event.instanceId !== null) identities.delete(event.instanceId);
       return;
     }
     const { record, endpoint } = event;
+    const before = instances.get(record.id);
+    if (before !== undefined && before !== record.instanceId) identities.delete(before);
+    if (record.instanceId === null) {
+      targets.delete(record.id);
+      instances.delete(record.id);
+      return;
+    }
     targets.set(record.id, targetOf(record, endpoint));
-    if (record.instanceId === null) return;
+    instances.set(record.id, record.instanceId);
     const { id: sandboxId, projectId, internetAccess } = record;
     identities.set(record.instanceId, { sandboxId, projectId, internetAccess });
   });

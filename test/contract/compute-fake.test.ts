@@ -16,7 +16,7 @@ function makeWorld(placedLater: boolean): () => Promise<ComputeWorld> {
       fill() {
         compute.capacity = 0;
       },
-      left: async () => [...compute.existing.keys()],
+      left: async () => [...compute.existing.keys(), ...compute.disks],
     };
   };
 }

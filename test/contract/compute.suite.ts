@@ -1,35 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { Compute, LaunchRequest } from "#core/ports.ts";
-import { aTemplate } from "#test/support/fixtures.ts";
+import { aLaunch, type ComputeWorld, instanceId } from "./compute-world.ts";
+import { keptDiskContract } from "./kept-disk.suite.ts";
 
-/** An empty provider and how a test moves it on. */
-export interface ComputeWorld {
-  readonly compute: Compute;
-  /** Lets what was launched get its place and run. */
-  place(): Promise<void>;
-  /** Lets what was asked to stop come to its end, and its provider let go of what it held. */
-  settle(): Promise<void>;
-  /** From now on there is no room. */
-  fill(): void;
-  /** Everything that exists for instances, by the provider's own account; to be compared with []. */
-  left(): Promise<readonly string[]>;
-}
+export { aLaunch, type ComputeWorld, instanceId };
 
 /** What a world cannot show, and why. */
 export type ComputeGaps = Partial<
   Record<"simultaneous launches" | "no room" | "limits" | "later placement" | "nothing listed afterwards", string>
 >;
-
-export const instanceId = (number: number) => `i${String(number).padStart(16, "0")}`;
-
-export function aLaunch(number = 1, changes: Partial<LaunchRequest> = {}): LaunchRequest {
-  return {
-    instanceId: instanceId(number),
-    template: aTemplate(),
-    resources: { vcpu: 1, memory_mb: 512, disk_mb: 1024 },
-    ...changes,
-  };
-}
 
 /** Asks until everything is gone, as the sweeper does. */
 async function end({ compute, settle }: ComputeWorld, id: string): Promise<void> {
@@ -45,6 +23,8 @@ export function computeContract(name: string, make: () => Promise<ComputeWorld>,
     return (title: string, run: () => Promise<void>) =>
       why === undefined ? it(title, run) : it.skip(`${title} (${why})`, run);
   };
+
+  keptDiskContract(name, make, gaps["nothing listed afterwards"] === undefined);
 
   describe(`${name} keeps the Compute contract`, () => {
     it("launches an instance that is described and listed", async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { Duration } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
@@ -149,7 +150,6 @@ describe("privilege", () => {
     "ec2:RevokeSecurityGroupEgress",
     "ec2:CreateTags",
     "elasticfilesystem:CreateAccessPoint",
-    "elasticfilesystem:TagResource",
   ])("%s stands in pool alone", (action) => {
     expect(holdersOf(action)).toEqual([roleOf(template, "PoolRole").id]);
   });
@@ -239,11 +239,27 @@ describe("conditions", () => {
     "ecs:TagResource",
     "ec2:CreateTags",
     "elasticfilesystem:CreateAccessPoint",
-    "elasticfilesystem:TagResource",
   ])("%s asks for the deployment's tag on what is made", (action) => {
     const rights = rightTo(action);
     expect(rights.length).toBeGreaterThan(0);
     for (const { conditions } of rights) expect(conditions["StringEquals"]).toMatchObject(made);
+  });
+
+  it("access points are tagged while they are made, by pool; later only to say who uses them or left them", () => {
+    const kinds = rolesOf(template).flatMap(({ id, allows }) =>
+      allows
+        .filter(({ actions }) => actions.includes("elasticfilesystem:TagResource"))
+        .map(({ conditions }) => [id.replace(/Role.*$/, "").replace(/^.*Functions/, ""), conditions] as const),
+    );
+    const making = { StringEquals: { ...made, "elasticfilesystem:CreateAction": "CreateAccessPoint" } };
+    const keys = (tag: string) => ({ "aws:TagKeys": [`bulkhead:${tag}`] });
+    const only = (tag: string) => ({ StringEquals: ours, "ForAllValues:StringEquals": keys(tag) });
+    const holdersOf = (wanted: object) =>
+      kinds.filter(([, conditions]) => isDeepStrictEqual(conditions, wanted)).map(([id]) => id);
+    expect(holdersOf(making)).toEqual(["Pool"]);
+    expect(holdersOf(only("instance"))).toEqual(["Pool"]);
+    expect(holdersOf(only("kept-by"))).toEqual(expect.arrayContaining(["Pool", "Sweeper", "TaskEvents"]));
+    expect(kinds).toHaveLength(holdersOf(only("kept-by")).length + 2);
   });
 
   it.each([

@@ -9,6 +9,7 @@ interface Life {
   lastActivityAt: number;
   activeExecutions: number;
   watchdog: Timer | null;
+  frozen: boolean;
 }
 
 export interface FakeAgent extends AgentPort {
@@ -22,6 +23,9 @@ export interface FakeAgent extends AgentPort {
   activation(instanceId: string): ActivateRequest | undefined;
   /** Sandboxes each instance was ever asked to serve and accepted; more than one would be a breach. */
   served(instanceId: string): readonly string[];
+  isFrozen(instanceId: string): boolean;
+  /** As the sandbox's own code changes its environment. */
+  setEnv(instanceId: string, env: Readonly<Record<string, string>>): void;
   /** Activity that no gateway reports; `activeExecutions` keeps the sandbox busy. */
   work(instanceId: string, activeExecutions?: number): void;
 }
@@ -57,7 +61,19 @@ export function makeFakeAgent(compute: FakeCompute, clock: Clock): FakeAgent {
       sandbox_id: life.request.sandbox_id,
       last_activity_at: life.lastActivityAt,
       active_executions: life.activeExecutions,
+      frozen: life.frozen,
     };
+  }
+
+  async function setFrozen(endpoint: Endpoint, frozen: boolean): Promise<AgentState> {
+    if (agent.latencyMs > 0) await clock.sleep(agent.latencyMs);
+    const id = reach(endpoint);
+    const life = lives.get(id);
+    if (life === undefined) throw new BulkheadError("CONFLICT", "The instance has no sandbox yet.");
+    life.frozen = frozen;
+    life.lastActivityAt = clock.now();
+    watch(id, life);
+    return stateOf(id);
   }
 
   const agent: FakeAgent = {
@@ -72,7 +88,7 @@ export function makeFakeAgent(compute: FakeCompute, clock: Clock): FakeAgent {
         throw new BulkheadError("CONFLICT", "The instance belongs to another sandbox.");
       }
       if (life !== undefined) return;
-      const born: Life = { request, lastActivityAt: clock.now(), activeExecutions: 0, watchdog: null };
+      const born: Life = { request, lastActivityAt: clock.now(), activeExecutions: 0, watchdog: null, frozen: false };
       lives.set(id, born);
       served.set(id, [...(served.get(id) ?? []), request.sandbox_id]);
       watch(id, born);
@@ -84,6 +100,14 @@ export function makeFakeAgent(compute: FakeCompute, clock: Clock): FakeAgent {
       life.request = { ...life.request, lease };
       watch(id, life);
       return stateOf(id);
+    },
+    freeze: (endpoint) => setFrozen(endpoint, true),
+    thaw: (endpoint) => setFrozen(endpoint, false),
+    env: async (endpoint) => lives.get(reach(endpoint))?.request.env ?? {},
+    isFrozen: (instanceId) => lives.get(instanceId)?.frozen === true,
+    setEnv(instanceId, env) {
+      const life = lives.get(instanceId);
+      if (life !== undefined) life.request = { ...life.request, env: { ...env } };
     },
     health: async (endpoint) => stateOf(reach(endpoint)),
     activation: (instanceId) => lives.get(instanceId)?.request,
@@ -105,7 +129,8 @@ function same(one: Endpoint, other: Endpoint): boolean {
 
 function firstDeadline(life: Life): { readonly cause: "timeout" | "idle" | "lifetime"; readonly at: number } {
   const { lease } = life.request;
-  const idleAt = life.activeExecutions > 0 ? Number.POSITIVE_INFINITY : life.lastActivityAt + lease.idle_ms;
+  const idleAt =
+    life.activeExecutions > 0 || life.frozen ? Number.POSITIVE_INFINITY : life.lastActivityAt + lease.idle_ms;
   const deadlines = [
     { cause: "timeout" as const, at: lease.timeout_at ?? Number.POSITIVE_INFINITY },
     { cause: "idle" as const, at: idleAt },

@@ -14,6 +14,8 @@ export interface FakeCompute extends Compute {
   readonly existing: ReadonlyMap<string, LaunchRequest>;
   /** Every launch that made something, in order. */
   readonly launches: readonly string[];
+  /** Kept disks that no instance uses. */
+  readonly disks: ReadonlySet<string>;
   onExit(listener: (exit: InstanceExit) => void): () => void;
   /** Whether it exists and has its address. */
   isPlaced(instanceId: string): boolean;
@@ -35,6 +37,8 @@ export function endpointOf(instanceId: string): Endpoint {
 export function makeFakeCompute(clock: Clock): FakeCompute {
   const existing = new Map<string, LaunchRequest>();
   const launches: string[] = [];
+  const disks = new Set<string>();
+  const diskOf = (request: LaunchRequest) => request.diskId ?? request.instanceId;
   const listeners = new Set<(exit: InstanceExit) => void>();
   const placedListeners = new Set<(instanceId: string, endpoint: Endpoint) => void>();
   const waiting = new Set<string>();
@@ -59,12 +63,17 @@ export function makeFakeCompute(clock: Clock): FakeCompute {
     placedAfterMs: null,
     existing,
     launches,
+    disks,
     async launch(request) {
       if (!existing.has(request.instanceId)) {
+        if (request.diskId !== undefined && !disks.has(request.diskId)) {
+          throw new BulkheadError("INTERNAL_ERROR", "There is no kept disk of this id.");
+        }
         if (existing.size >= compute.capacity) {
           throw new BulkheadError("CAPACITY_EXHAUSTED", "No room for another instance. Try again when one has ended.");
         }
         existing.set(request.instanceId, request);
+        disks.delete(diskOf(request));
         launches.push(request.instanceId);
         if (compute.placedAfterMs !== null) placeLater(request.instanceId, compute.placedAfterMs);
       }
@@ -76,10 +85,14 @@ export function makeFakeCompute(clock: Clock): FakeCompute {
       };
     },
     describe: async (instanceId) => (existing.has(instanceId) ? truth(instanceId) : undefined),
-    async stop(instanceId) {
+    async stop(instanceId, { keepDisk = false } = {}) {
       if (compute.latencyMs > 0) await clock.sleep(compute.latencyMs);
+      const request = existing.get(instanceId);
+      if (keepDisk && request !== undefined) disks.add(diskOf(request));
       existing.delete(instanceId);
     },
+    removeDisk: async (diskId) => void disks.delete(diskId),
+    listDisks: async () => [...disks],
     list: async () => [...existing.keys()].map(truth),
     onExit(listener) {
       listeners.add(listener);

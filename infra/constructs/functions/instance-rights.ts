@@ -59,11 +59,36 @@ export function stopRights(place: InstancePlace, more: readonly "ecs:DescribeTas
   ];
 }
 
+/** One tag of access points that are ours, and no other: never the deployment's, by which they are. */
+function retagRight(place: InstancePlace, tag: string): Right {
+  const { accessPoints, ours } = names(place);
+  return {
+    actions: ["elasticfilesystem:TagResource"],
+    resources: [accessPoints],
+    conditions: { StringEquals: ours, "ForAllValues:StringEquals": { "aws:TagKeys": [tag] } },
+    because: `${notYet} ${byTag}`,
+  };
+}
+
+/** Says that an instance's files are to stay when it ends. */
+export function leaveRights(place: InstancePlace): Right[] {
+  const { accessPoints } = names(place);
+  return [
+    retagRight(place, tagNames.keptBy),
+    {
+      actions: ["elasticfilesystem:DescribeAccessPoints"],
+      resources: [place.fileSystem.fileSystemArn, accessPoints],
+      because: "Access points have generated names.",
+    },
+  ];
+}
+
 /** Finds and takes down what was made for instances: revisions, access points, security groups. */
 export function teardownRights(place: InstancePlace): Right[] {
   const { taskDefinitions, securityGroups, accessPoints, ours } = names(place);
   return [
     ...stopRights(place, ["ecs:DescribeTasks"]),
+    ...leaveRights(place),
     {
       actions: ["ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions", "ecs:ListTaskDefinitionFamilies"],
       resources: ["*"],
@@ -91,11 +116,6 @@ export function teardownRights(place: InstancePlace): Right[] {
       resources: [accessPoints],
       conditions: { StringEquals: ours },
       because: `${notYet} ${byTag}`,
-    },
-    {
-      actions: ["elasticfilesystem:DescribeAccessPoints"],
-      resources: [place.fileSystem.fileSystemArn, accessPoints],
-      because: "Access points have generated names.",
     },
   ];
 }
@@ -180,6 +200,8 @@ function accessPointRights(place: InstancePlace): Right[] {
       conditions: { StringEquals: { ...made, "elasticfilesystem:CreateAction": "CreateAccessPoint" } },
       because: `${notYet} they can be tagged only while they are made.`,
     },
+    // A kept one gets another instance.
+    retagRight(place, tagNames.instance),
   ];
 }
 

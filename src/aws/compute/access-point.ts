@@ -8,19 +8,24 @@ import {
 import * as z from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Clock } from "#core/ports.ts";
-import { capitalTagsOf, rootOf, uidOf } from "./names.ts";
+import { capitalTagsOf, diskOfRoot, rootOf, uidOf } from "./names.ts";
 import { callProvider, unless } from "./provider-failure.ts";
 import { type TeardownSettings, tagNames } from "./settings.ts";
 
 const readyMs = 20_000;
 const pollMs = 500;
 
-interface AccessPoint {
+export interface AccessPoint {
   readonly id: string;
+  /** Who uses it, or used it last. */
   readonly instanceId: string;
+  /** Names its directory. */
+  readonly diskId: string;
+  /** Its last user has ended and was to leave the files. */
+  readonly kept: boolean;
 }
 
-/** Every access point of the deployment's instances, or of one instance, found by tags alone. */
+/** Every access point of the deployment's instances, or of one instance, found by tags alone; kept ones too. */
 export async function listAccessPoints(
   efs: EFSClient,
   settings: TeardownSettings,
@@ -29,14 +34,15 @@ export async function listAccessPoints(
   const found: AccessPoint[] = [];
   await callProvider(async () => {
     for await (const page of paginateDescribeAccessPoints({ client: efs }, { FileSystemId: settings.fileSystemId })) {
-      for (const { AccessPointId, LifeCycleState, Tags } of page.AccessPoints ?? []) {
+      for (const { AccessPointId, LifeCycleState, RootDirectory, Tags } of page.AccessPoints ?? []) {
         const tags = new Map(Tags?.map((tag) => [tag.Key, tag.Value]));
         const owner = tags.get(tagNames.instance);
         if (AccessPointId === undefined || owner === undefined) continue;
         if (instanceId !== undefined && owner !== instanceId) continue;
         if (tags.get(tagNames.deployment) !== settings.deployment) continue;
         if (LifeCycleState === "deleting" || LifeCycleState === "deleted") continue;
-        found.push({ id: AccessPointId, instanceId: owner });
+        const diskId = diskOfRoot(RootDirectory?.Path ?? "") ?? owner;
+        found.push({ id: AccessPointId, instanceId: owner, diskId, kept: tags.get(tagNames.keptBy) === owner });
       }
     }
   });

@@ -1,11 +1,12 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Compute, InstanceTruth, LaunchRequest } from "#core/ports.ts";
 import { makeUndo, type Undo } from "#core/saga.ts";
-import { deleteAccessPoints, ensureAccessPoint, listAccessPoints } from "./access-point.ts";
+import { type AccessPoint, deleteAccessPoints, ensureAccessPoint, listAccessPoints } from "./access-point.ts";
 import { computeClients } from "./clients.ts";
 import { fargateEnforcement } from "./enforcement.ts";
 import { fargateSize } from "./fargate-size.ts";
 import { makeFargateTeardown, type TeardownDeps } from "./fargate-teardown.ts";
+import { awaitLeft, findDisk, takeDisk } from "./kept-disk.ts";
 import { isUnknown, launchFailure } from "./provider-failure.ts";
 import { createGroup, deleteGroups, listGroups, setRules } from "./security-group.ts";
 import type { LaunchSettings } from "./settings.ts";
@@ -58,6 +59,27 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
     return known.at(-1) ?? registerTaskDefinition(ecs, taskDefinition(settings, request, accessPoint));
   }
 
+  async function removeAccessPoints(instanceId: string): Promise<void> {
+    await deleteAccessPoints(efs, await listAccessPoints(efs, settings, instanceId));
+  }
+
+  /** @returns its access point, once the instance before has ended */
+  async function waitFor(disk: AccessPoint, instanceId: string): Promise<string> {
+    if (disk.instanceId !== instanceId) await awaitLeft(clients, settings, disk, { clock });
+    return disk.id;
+  }
+
+  /** Once it runs, so that a launch that comes to nothing leaves the disk as it was. */
+  async function take(disk: AccessPoint, instanceId: string): Promise<void> {
+    if (disk.instanceId === instanceId) return;
+    try {
+      await takeDisk(efs, disk, instanceId);
+    } catch (error) {
+      // It stays kept then: nothing removes it but removeDisk.
+      logger.warn("disk not given to its instance", { instance: instanceId, disk: disk.diskId, error });
+    }
+  }
+
   /** Stops a task that may have been started and is not listed yet. */
   async function stopUnseen(instanceId: string): Promise<void> {
     for (let look = 0; look < looks; look += 1) {
@@ -66,7 +88,7 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
     }
   }
 
-  async function make(request: LaunchRequest, undo: Undo): Promise<string> {
+  async function make(request: LaunchRequest, disk: AccessPoint | null, undo: Undo): Promise<string> {
     const { instanceId } = request;
     const group = await ensureGroup(instanceId, undo);
     if (!group.made) {
@@ -75,9 +97,10 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
     }
     // What an earlier launch made may be in use.
     const own = group.made ? undo : nothing;
-    own.add("access point", async () => deleteAccessPoints(efs, await listAccessPoints(efs, settings, instanceId)));
+    // Nor is a kept disk taken back: it is not this launch's.
+    if (disk === null) own.add("access point", () => removeAccessPoints(instanceId));
     const [accessPoint] = await both(
-      ensureAccessPoint(efs, settings, instanceId, clock),
+      disk === null ? ensureAccessPoint(efs, settings, instanceId, clock) : waitFor(disk, instanceId),
       setRules(ec2, settings, group.id, clock),
     );
     own.add("task definition", () => deleteTaskDefinitions(ecs, settings, instanceId));
@@ -102,10 +125,13 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
       // Refused before anything is made.
       fargateSize(request.resources);
       imageOf(settings, request.template.name);
+      const { instanceId, diskId } = request;
+      const disk = diskId === undefined ? null : await findDisk(efs, settings, diskId, instanceId);
       const undo = makeUndo(logger);
       try {
-        const providerId = await make(request, undo);
-        launched.set(request.instanceId, { providerId, at: clock.now() });
+        const providerId = await make(request, disk, undo);
+        if (disk !== null) await take(disk, instanceId);
+        launched.set(instanceId, { providerId, at: clock.now() });
         return { providerId, endpoint: null, enforced: fargateEnforcement };
       } catch (thrown) {
         await undo.run();
@@ -113,9 +139,9 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
       }
     },
     describe: async (instanceId) => (await teardown.describe(instanceId)) ?? justLaunched(instanceId),
-    async stop(instanceId) {
+    async stop(instanceId, options) {
       launched.delete(instanceId);
-      await teardown.stop(instanceId);
+      await teardown.stop(instanceId, options);
     },
   };
 }

@@ -1,7 +1,9 @@
+import { BulkheadError } from "#contracts/errors.ts";
 import type { Clock, Compute, InstanceTruth } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import { deleteAccessPoints, listAccessPoints } from "./access-point.ts";
 import { type ComputeClients, computeClients } from "./clients.ts";
+import { awaitLeft, leaveDisk, listKept } from "./kept-disk.ts";
 import { deleteGroups, listGroups } from "./security-group.ts";
 import type { TeardownSettings } from "./settings.ts";
 import { describeTasks, listTasks, stopTask, truthOf } from "./task.ts";
@@ -19,15 +21,15 @@ export interface TeardownDeps {
   /** @default 7777 */
   readonly agentPort?: number;
   /**
-   * Removes the files of an instance. @default - they stay, and with them the access point, by which whoever can remove them finds them:
+   * Removes the files of a disk, by its id. @default - they stay, and with them the access point, by which whoever can remove them finds them:
    * deleting it would not delete them
    */
-  readonly removeFiles?: (instanceId: string) => Promise<void>;
+  readonly removeFiles?: (diskId: string) => Promise<void>;
   /** How long `stop` waits for the task's network interface to let go of the security group. @default 20 s */
   readonly retryForMs?: number;
 }
 
-export type Teardown = Pick<Compute, "describe" | "stop" | "list">;
+export type Teardown = Pick<Compute, "describe" | "stop" | "list" | "removeDisk" | "listDisks">;
 
 /**
  * The Compute port without launching: for functions that end instances. `stop` asks a running task to stop and leaves what was made around
@@ -37,7 +39,8 @@ export type Teardown = Pick<Compute, "describe" | "stop" | "list">;
 export function makeFargateTeardown(deps: TeardownDeps): Teardown {
   const { settings, clock, logger, removeFiles } = deps;
   const { agentPort = agentPortByDefault, retryForMs = 20_000 } = deps;
-  const { ecs, ec2, efs } = deps.clients ?? computeClients(deps.region);
+  const clients = deps.clients ?? computeClients(deps.region);
+  const { ecs, ec2, efs } = clients;
 
   async function truthsOf(arns: readonly string[]): Promise<InstanceTruth[]> {
     const tasks = await describeTasks(ecs, settings, arns);
@@ -46,9 +49,9 @@ export function makeFargateTeardown(deps: TeardownDeps): Teardown {
 
   async function removeWorkspace(instanceId: string): Promise<void> {
     if (removeFiles === undefined) return;
-    // Without an access point there never were files, or they are removed.
-    const points = await listAccessPoints(efs, settings, instanceId);
-    if (points.length > 0) await removeFiles(instanceId);
+    // Without an access point there never were files, or they are removed, or another instance has them.
+    const points = (await listAccessPoints(efs, settings, instanceId)).filter((point) => !point.kept);
+    for (const { diskId } of points) await removeFiles(diskId);
     await deleteAccessPoints(efs, points);
   }
 
@@ -67,7 +70,8 @@ export function makeFargateTeardown(deps: TeardownDeps): Teardown {
 
   return {
     describe: async (instanceId) => (await runningOf(instanceId))[0],
-    async stop(instanceId) {
+    async stop(instanceId, { keepDisk = false } = {}) {
+      if (keepDisk) await leaveDisk(efs, settings, instanceId);
       if (await stopRunning(instanceId)) return;
       await deleteTaskDefinitions(ecs, settings, instanceId);
       try {
@@ -80,13 +84,25 @@ export function makeFargateTeardown(deps: TeardownDeps): Teardown {
       }
       await removeWorkspace(instanceId);
     },
+    async removeDisk(diskId) {
+      const points = (await listKept(efs, settings)).filter((point) => point.diskId === diskId);
+      if (points.length === 0) return;
+      if (removeFiles === undefined) {
+        throw new BulkheadError("INTERNAL_ERROR", "This function cannot remove files. Report the request id.");
+      }
+      for (const point of points) await awaitLeft(clients, settings, point, { clock, forMs: retryForMs });
+      // The access point last: by it whatever is left of a removal that was cut off is listed.
+      await removeFiles(diskId);
+      await deleteAccessPoints(efs, points);
+    },
+    listDisks: async () => (await listKept(efs, settings)).map((point) => point.diskId),
     async list() {
       const [groups, points, defined] = await Promise.all([
         listGroups(ec2, settings),
         listAccessPoints(efs, settings),
         listDefinedInstances(ecs, settings),
       ]);
-      const ids = [...groups, ...points].map((one) => one.instanceId).concat(defined);
+      const ids = [...groups, ...points.filter((point) => !point.kept)].map((one) => one.instanceId).concat(defined);
       const truths = new Map<string, InstanceTruth>(
         ids.map((instanceId) => [instanceId, { instanceId, providerId: "", state: "gone", endpoint: null }]),
       );

@@ -35,14 +35,22 @@ const firstUid = 20_000;
 const uids = 40_000;
 
 /**
- * The uid that owns an instance's files and runs its user code. It follows from the instance's id, which is random, so that a repeated
- * launch asks for the same; two instances that happen to share one share nothing else: each has its own root directory.
+ * The uid that owns a disk's files and runs the user code of whoever works on it. It follows from the disk's id, which is that of the
+ * instance it was made for and random, so that a repeated launch asks for the same; two disks that happen to share one share nothing else:
+ * each has its own root directory.
  */
-export function uidOf(instanceId: string): number {
-  return firstUid + (createHash("sha256").update(instanceId).digest().readUInt32BE(0) % uids);
+export function uidOf(diskId: string): number {
+  return firstUid + (createHash("sha256").update(diskId).digest().readUInt32BE(0) % uids);
 }
 
-/** The instance's own directory on the file system. */
-export function rootOf(instanceId: string): string {
-  return `/instances/${instanceId}`;
+const roots = "/instances/";
+
+/** The disk's own directory on the file system. */
+export function rootOf(diskId: string): string {
+  return `${roots}${diskId}`;
+}
+
+/** The disk behind such a directory; undefined for a directory of something else. */
+export function diskOfRoot(path: string): string | undefined {
+  return path.startsWith(roots) ? instanceIdSchema.safeParse(path.slice(roots.length)).data : undefined;
 }

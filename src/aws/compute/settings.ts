@@ -42,4 +42,10 @@ export const launchSettingsSchema = teardownSettingsSchema.extend({
 export type LaunchSettings = z.infer<typeof launchSettingsSchema>;
 
 /** Tags on every object made for an instance: the reconciler finds orphans by them alone. */
-export const tagNames = { deployment: "bulkhead:deployment", instance: "bulkhead:instance" } as const;
+export const tagNames = {
+  deployment: "bulkhead:deployment",
+  /** Whose it is; of an access point that was kept, who used it last. */
+  instance: "bulkhead:instance",
+  /** On access points: the instance that ended and was to leave its files. They are kept while nobody used them since. */
+  keptBy: "bulkhead:kept-by",
+} as const;

@@ -38,8 +38,8 @@ export function imageOf({ images }: LaunchSettings, template: string): string {
 }
 
 /** What the agent is told. Code in the task can read its definition: nothing here is secret. */
-function environmentOf(settings: LaunchSettings, { instanceId, template, resources }: LaunchRequest) {
-  const uid = String(uidOf(instanceId));
+function environmentOf(settings: LaunchSettings, { instanceId, template, resources, diskId }: LaunchRequest) {
+  const uid = String(uidOf(diskId ?? instanceId));
   const variables: Readonly<Record<string, string>> = {
     BULKHEAD_INSTANCE_ID: instanceId,
     BULKHEAD_TEMPLATE: template.name,

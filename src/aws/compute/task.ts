@@ -9,7 +9,7 @@ import {
 import * as z from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { InstanceTruth } from "#core/ports.ts";
-import { tagsOf } from "./names.ts";
+import { nameOf, tagsOf } from "./names.ts";
 import { callProvider, full, unless } from "./provider-failure.ts";
 import { type LaunchSettings, type TeardownSettings, tagNames } from "./settings.ts";
 
@@ -90,6 +90,27 @@ export async function listTasks(ecs: ECSClient, { cluster }: Where, startedBy?: 
     for await (const page of paginateListTasks({ client: ecs }, query)) arns.push(...(page.taskArns ?? []));
   });
   return arns;
+}
+
+/** ARNs of an instance's tasks that were asked to stop, for about an hour. */
+async function listStopping(ecs: ECSClient, settings: TeardownSettings, instanceId: string): Promise<string[]> {
+  const arns: string[] = [];
+  const family = nameOf(settings.deployment, instanceId);
+  const query = { cluster: settings.cluster, family, desiredStatus: "STOPPED" as const };
+  await callProvider(async () => {
+    for await (const page of paginateListTasks({ client: ecs }, query)) arns.push(...(page.taskArns ?? []));
+  });
+  return arns;
+}
+
+/** Whether code of the instance may still run. Containers have ended once their network interface is being taken away. */
+export async function mayWrite(ecs: ECSClient, settings: TeardownSettings, instanceId: string): Promise<boolean> {
+  const [running, stopping] = await Promise.all([
+    listTasks(ecs, settings, instanceId),
+    listStopping(ecs, settings, instanceId),
+  ]);
+  const tasks = await describeTasks(ecs, settings, [...running, ...stopping]);
+  return tasks.some(({ lastStatus }) => lastStatus !== "DEPROVISIONING" && lastStatus !== "STOPPED");
 }
 
 export async function describeTasks(ecs: ECSClient, { cluster }: Where, arns: readonly string[]): Promise<Task[]> {

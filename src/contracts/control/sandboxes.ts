@@ -71,6 +71,8 @@ export const sandboxSchema = z.object({
   max_lifetime_seconds: z.number().int(),
   last_activity_at: timestampSchema,
   end_reason: z.enum(endReasons).nullable(),
+  /** Whether the provider charges for its instance now. A paused one keeps its memory, and on Fargate its price. Beyond the Hopx API. */
+  compute_billed: z.boolean(),
   /** What holds each limit; null until the sandbox has an instance. */
   enforced: enforcementSchema.nullable(),
   /** Absent on the items of a list. */
@@ -124,6 +126,16 @@ export const timeoutSchema = z.object({
   request_id: requestIdSchema,
 });
 export type Timeout = z.infer<typeof timeoutSchema>;
+
+/** `POST …/pause`, `resume`, `stop` and `start`. */
+export const statusAnswerSchema = z.object({
+  id: z.string(),
+  /** `creating` after a start whose instance takes longer than the answer may: requests to it are held until it runs. */
+  status: z.enum(wireStatuses),
+  compute_billed: z.boolean(),
+  request_id: requestIdSchema,
+});
+export type StatusAnswer = z.infer<typeof statusAnswerSchema>;
 
 /** `DELETE …/{id}`. */
 export const deletedSandboxSchema = z.object({

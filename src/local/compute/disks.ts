@@ -1,17 +1,31 @@
-import { chmod, chown, mkdir, readdir, rename, rmdir, unlink } from "node:fs/promises";
+import { access, chmod, chown, mkdir, readdir, realpath, rename, rmdir, unlink } from "node:fs/promises";
 import { BulkheadError } from "#contracts/errors.ts";
+import { repairIfUnclean } from "./disk-check.ts";
+import { awaitDetached } from "./loop-devices.ts";
 import { unmount } from "./mounts.ts";
 import type { RunCommand } from "./run-command.ts";
 
-/** Fixed-size ext4 images, one per instance, mounted through a loop device. The image itself is never visible inside. */
+/**
+ * Fixed-size ext4 images mounted through loop devices. The image itself is never visible inside. One that an instance uses has the
+ * instance's name; a kept one has its disk's id, in a directory of its own, so that nothing that ends instances can meet it.
+ */
 export interface Disks {
   /** Makes, mounts and hands the disk's root directory to `owner`. */
   create(name: string, sizeMb: number, mountPoint: string, owner: { uid: number; gid: number }): Promise<void>;
   /** Unmounts and deletes; succeeds when there is nothing. */
   remove(name: string, mountPoint: string): Promise<void>;
-  /** Names of all images, left over ones too. */
+  /** Names of all images in use, left over ones too. */
   list(): Promise<readonly string[]>;
+  /** Unmounts and puts away under `diskId`. Safe to repeat. @throws Error when something still holds the disk: it is not kept then */
+  keep(name: string, mountPoint: string, diskId: string): Promise<void>;
+  /** Takes a kept disk out again and mounts it, the files as they were; when it throws, `keep` puts it back. */
+  reopen(diskId: string, name: string, mountPoint: string): Promise<void>;
+  /** Deletes a kept disk; succeeds when there is none. */
+  removeKept(diskId: string): Promise<void>;
 }
+
+/** Where kept images are, below the directory of images. */
+export const keptDirectory = "kept";
 
 const mountOptions = "loop,nosuid,nodev,noatime,noinit_itable";
 const makeOptions = ["-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode", "-E", "lazy_itable_init=1,nodiscard"];
@@ -29,16 +43,22 @@ async function must(run: RunCommand, program: string, args: readonly string[]): 
   }
 }
 
-async function unlinkIfThere(path: string): Promise<void> {
-  await unlink(path).catch((error: unknown) => {
+/** @returns whether it was there */
+async function ifThere(step: Promise<void>): Promise<boolean> {
+  try {
+    await step;
+    return true;
+  } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-  });
+    return false;
+  }
 }
 
 /** `directory` must be readable by root only: whoever writes an image that gets mounted attacks the kernel. */
 export function makeDisks(run: RunCommand, directory: string): Disks {
   const templates = new Map<number, Promise<string>>();
   const imageOf = (name: string): string => `${directory}/${name}.img`;
+  const keptOf = (diskId: string): string => `${directory}/${keptDirectory}/${diskId}.img`;
 
   /** A formatted, empty disk: copying it takes a fifth of formatting one. */
   async function makeTemplate(sizeMb: number): Promise<string> {
@@ -47,7 +67,7 @@ export function makeDisks(run: RunCommand, directory: string): Disks {
     const path = `${directory}/template-${sizeMb}.ext4`;
     const unfinished = `${path}.new`;
     const mountPoint = `${directory}/template-${sizeMb}.mnt`;
-    await unlinkIfThere(unfinished);
+    await ifThere(unlink(unfinished));
     await must(run, "truncate", ["-s", `${sizeMb}M`, unfinished]);
     await must(run, "mkfs.ext4", [...makeOptions, unfinished]);
     await mkdir(mountPoint, { recursive: true });
@@ -82,12 +102,30 @@ export function makeDisks(run: RunCommand, directory: string): Disks {
     },
     async remove(name, mountPoint) {
       const failure = await unmount(run, mountPoint);
-      await unlinkIfThere(imageOf(name));
+      await ifThere(unlink(imageOf(name)));
       if (failure !== null) throw new Error(`cannot unmount ${mountPoint}: ${failure}`);
     },
     async list() {
       const names = await readdir(directory).catch(() => []);
       return names.filter((name) => name.endsWith(".img")).map((name) => name.slice(0, -".img".length));
+    },
+    async keep(name, mountPoint, diskId) {
+      const failure = await unmount(run, mountPoint);
+      if (failure !== null) throw new Error(`cannot unmount ${mountPoint}: ${failure}`);
+      // Until then its file system may still be written: two mounts of one image would destroy it.
+      await awaitDetached(await realpath(imageOf(name)).catch(() => imageOf(name)));
+      await mkdir(`${directory}/${keptDirectory}`, { recursive: true, mode: 0o700 });
+      if (await ifThere(rename(imageOf(name), keptOf(diskId)))) return;
+      await access(keptOf(diskId));
+    },
+    async reopen(diskId, name, mountPoint) {
+      await rename(keptOf(diskId), imageOf(name));
+      await repairIfUnclean(run, imageOf(name));
+      await mkdir(mountPoint, { recursive: true });
+      await must(run, "mount", ["-o", mountOptions, imageOf(name), mountPoint]);
+    },
+    async removeKept(diskId) {
+      await ifThere(unlink(keptOf(diskId)));
     },
   };
 }

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Cgroups } from "./cgroups.ts";
-import type { Disks } from "./disks.ts";
+import { type Disks, keptDirectory } from "./disks.ts";
 import { readMountPointsBelow, unmountAllBelow } from "./mounts.ts";
 import { killQuietly, processesMarked } from "./processes.ts";
 import type { RunCommand } from "./run-command.ts";
@@ -61,5 +61,9 @@ export async function cleanLeftovers(places: LeftoverPlaces): Promise<Leftovers>
   await removeRunDir(runDir);
   const images = (await disks?.list()) ?? [];
   for (const name of images) await rm(`${places.imageDirectory}/${name}.img`, { force: true });
-  return { processes: members.length + marked, mounts, cgroups: names.length, directories, images: images.length };
+  // Nobody knows any more whose they were: sandboxes end with their platform, stopped ones too.
+  const kept = `${places.imageDirectory}/${keptDirectory}`;
+  const all = images.length + entriesOf(kept).length;
+  await rm(kept, { recursive: true, force: true });
+  return { processes: members.length + marked, mounts, cgroups: names.length, directories, images: all };
 }

@@ -1,29 +1,14 @@
-import { readdir, unlink } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { BulkheadError } from "#contracts/errors.ts";
-import type { InstanceExit, InstanceTruth, Launched, LaunchRequest } from "#core/ports.ts";
+import type { InstanceTruth, Launched, LaunchRequest } from "#core/ports.ts";
 import { checkRoom, readHostRoom } from "./capacity.ts";
+import type { Entry, State } from "./compute-state.ts";
 import { requireEnforced } from "./enforcement.ts";
 import { exitOf } from "./exit-cause.ts";
-import { type InstancePlan, type RunningInstance, removeDirectory, startInstance } from "./instance.ts";
+import { type InstancePlan, type RunningInstance, startInstance } from "./instance.ts";
+import { end, removeDisk, stop } from "./stopping.ts";
 import type { LocalCompute, LocalComputeDeps } from "./types.ts";
-import { makeParts, type Parts, type Prepared, prepareWorkshop, removeWorkshop } from "./workshop.ts";
-
-interface Entry {
-  readonly started: Promise<RunningInstance>;
-  running: RunningInstance | null;
-  /** Set once its end has begun. */
-  ending: Promise<void> | null;
-}
-
-interface State {
-  readonly deps: LocalComputeDeps;
-  readonly parts: Parts;
-  readonly entries: Map<string, Entry>;
-  readonly listeners: ((exit: InstanceExit) => void)[];
-  /** null before the first use, and again after it failed. */
-  preparing: Promise<Prepared> | null;
-  closed: boolean;
-}
+import { makeParts, type Prepared, prepareWorkshop, removeWorkshop } from "./workshop.ts";
 
 function prepared(state: State): Promise<Prepared> {
   if (state.preparing === null) {
@@ -59,18 +44,13 @@ async function startOne(state: State, request: LaunchRequest): Promise<RunningIn
   }
 }
 
-function end({ entries }: State, id: string, entry: Entry, running: RunningInstance): Promise<void> {
-  entry.ending ??= running.teardown().finally(() => entries.delete(id));
-  return entry.ending;
-}
-
 /** Tells of an end that nobody asked for, then removes what it leaves. */
 function watch(state: State, id: string, entry: Entry, running: RunningInstance): void {
   void running.jail.exited.then((exit) => {
     if (entry.ending !== null) return;
     const told = exitOf(id, exit, state.parts.cgroups.oomKills(id));
     state.deps.logger.info("instance ended", { instance_id: id, cause: told.cause, detail: told.message });
-    void end(state, id, entry, running);
+    end(state, id, entry, running);
     for (const listener of state.listeners) listener(told);
   });
 }
@@ -95,27 +75,6 @@ async function launch(state: State, request: LaunchRequest): Promise<Launched> {
   return (await entry.started).launched;
 }
 
-/** Ends what has no entry: parts whose removal failed once. */
-async function stopLeftover(state: State, id: string): Promise<void> {
-  if (state.preparing === null) return;
-  const { cgroups, disks, layout } = (await state.preparing).workshop;
-  await cgroups.remove(id);
-  const directory = `${layout.instances}/${id}`;
-  await disks?.remove(id, `${directory}/ws`);
-  await unlink(`${layout.sockets}/${id}`).catch(() => {});
-  await removeDirectory(directory);
-}
-
-async function stop(state: State, id: string): Promise<void> {
-  const entry = state.entries.get(id);
-  if (entry === undefined) {
-    await stopLeftover(state, id);
-    return;
-  }
-  const running = await entry.started.catch(() => null);
-  if (running !== null) await end(state, id, entry, running);
-}
-
 function truthOf(instanceId: string, { running, ending }: Entry): InstanceTruth {
   const providerId = running?.launched.providerId ?? "local-starting";
   if (ending !== null) return { instanceId, providerId, state: "gone", endpoint: null };
@@ -137,6 +96,7 @@ async function closeAll(state: State): Promise<void> {
   const { deps, parts, entries } = state;
   state.closed = true;
   await Promise.all([...entries.keys()].map((id) => stop(state, id)));
+  for (const diskId of parts.shelf.list()) await removeDisk(state, diskId);
   if (state.preparing === null) return;
   await state.preparing.catch(() => null);
   await parts.cgroups.close();
@@ -152,7 +112,9 @@ export function makeLocalCompute(deps: LocalComputeDeps): LocalCompute {
   };
   return {
     launch: (request) => launch(state, request),
-    stop: (id) => stop(state, id),
+    stop: (id, options) => stop(state, id, options),
+    removeDisk: (diskId) => removeDisk(state, diskId),
+    listDisks: () => Promise.resolve(state.parts.shelf.list()),
     list: () => list(state),
     start: async () => (await prepared(state)).leftovers,
     async describe(id) {

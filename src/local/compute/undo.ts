@@ -24,3 +24,14 @@ export function makeUndo(logger: Logger): Undo {
     },
   };
 }
+
+/** Starts a step that may go on while others run; its undo waits for its end. */
+export function begin(undo: Undo, name: string, step: () => Promise<void>, revert: () => Promise<void>): Promise<void> {
+  const done = step();
+  done.catch(() => {});
+  undo.push(name, async () => {
+    await done.catch(() => {});
+    await revert();
+  });
+  return done;
+}

@@ -134,9 +134,9 @@ function makeServe(state: FakeState, calls: AwsCall[], faults: Map<string, { fau
       const body: unknown = JSON.parse(text);
       return { wire: "ecs", operation, body, run: () => (ecs[operation] ?? unknown(target))(body) };
     }
-    if (url.pathname.startsWith("/2015-02-01/access-points")) {
+    if (url.pathname.startsWith("/2015-02-01/")) {
       const body: unknown = text === "" ? null : JSON.parse(text);
-      const path = url.pathname.slice("/2015-02-01/access-points".length);
+      const path = url.pathname.slice("/2015-02-01".length);
       const asked = { method: request.method ?? "", path, query: url.searchParams, body };
       return { wire: "efs", operation: efsOperation(asked), body: body ?? url.search + path, run: () => efs(asked) };
     }

@@ -145,6 +145,7 @@ const desiredStatus = z.enum(["RUNNING", "STOPPED"]);
 /** `startedBy` "must be the only filter that you use" (ListTasks). */
 export const listTasksSchema = z.union([
   z.strictObject({ cluster: z.string(), startedBy: z.string(), ...paging }),
+  z.strictObject({ cluster: z.string(), family: z.string(), desiredStatus, ...paging }),
   z.strictObject({ cluster: z.string(), desiredStatus: desiredStatus.default("RUNNING"), ...paging }),
 ]);
 export const describeTasksSchema = z.strictObject({

@@ -41,6 +41,8 @@ export function makeEcs(state: FakeState): Readonly<Record<string, EcsOperation>
     return found;
   }
 
+  const familyOf = (task: Task) => state.taskDefinitions.find((one) => one.arn === task.taskDefinitionArn)?.family;
+
   function shown(arn: string): Task | undefined {
     return state.tasks.find((task) => task.arn === arn && isShown(state, task));
   }
@@ -120,7 +122,8 @@ export function makeEcs(state: FakeState): Readonly<Record<string, EcsOperation>
       (task) =>
         isShown(state, task) &&
         (task.stop === null) === (desired === "RUNNING") &&
-        (!("startedBy" in input) || task.startedBy === input.startedBy),
+        (!("startedBy" in input) || task.startedBy === input.startedBy) &&
+        (!("family" in input) || familyOf(task) === input.family),
     );
     const { items, next } = page(found, state.limits.pageSize, input.nextToken);
     return { taskArns: items.map((task) => task.arn), nextToken: next };

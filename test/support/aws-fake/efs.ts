@@ -3,7 +3,7 @@ import { type AccessPoint, AwsFailure, type FakeState, pace, page } from "./stat
 
 export interface EfsRequest {
   readonly method: string;
-  /** Below /2015-02-01/access-points. */
+  /** Below /2015-02-01. */
   readonly path: string;
   readonly query: URLSearchParams;
   readonly body: unknown;
@@ -24,8 +24,16 @@ const createSchema = z.strictObject({
   Tags: z.array(z.strictObject({ Key: z.string(), Value: z.string() })),
 });
 
+const tagsSchema = z.strictObject({
+  Tags: z.array(z.strictObject({ Key: z.string().min(1).max(128), Value: z.string().max(256) })).min(1),
+});
+
+const points = "/access-points";
+const tagging = "/resource-tags/";
+
 /** Names of the operations, for the log of calls. */
-export function efsOperation({ method }: Pick<EfsRequest, "method">): string {
+export function efsOperation({ method, path }: Pick<EfsRequest, "method" | "path">): string {
+  if (path.startsWith(tagging)) return "TagResource";
   return { POST: "CreateAccessPoint", GET: "DescribeAccessPoints", DELETE: "DeleteAccessPoint" }[method] ?? method;
 }
 
@@ -54,12 +62,12 @@ export function makeEfs(state: FakeState): (request: EfsRequest) => Record<strin
     const input = parsed.data;
     if (input.FileSystemId !== state.fileSystemId)
       throw new AwsFailure("FileSystemNotFound", "No such file system.", 404);
-    const points = [...state.accessPoints.values()];
-    const earlier = points.find((point) => point.clientToken === input.ClientToken);
+    const existing = [...state.accessPoints.values()];
+    const earlier = existing.find((point) => point.clientToken === input.ClientToken);
     if (earlier !== undefined) {
       throw new AwsFailure("AccessPointAlreadyExists", "It exists already.", 409, { AccessPointId: earlier.id });
     }
-    if (points.length >= state.limits.accessPoints) {
+    if (existing.length >= state.limits.accessPoints) {
       throw new AwsFailure("AccessPointLimitExceeded", "The limit of access points has been reached.", 403);
     }
     const made: AccessPoint = {
@@ -88,10 +96,24 @@ export function makeEfs(state: FakeState): (request: EfsRequest) => Record<strin
     return { AccessPoints: items.map(describe), ...(next !== undefined && { NextToken: next }) };
   }
 
+  function tag(id: string, body: unknown): null {
+    const found = state.accessPoints.get(id);
+    if (found === undefined) throw notFound(id);
+    const parsed = tagsSchema.safeParse(body);
+    if (!parsed.success)
+      throw new AwsFailure("BadRequest", `The fake does not know this request: ${parsed.error.message}`);
+    const given = new Map(parsed.data.Tags.map(({ Key, Value }) => [Key, Value]));
+    const others = found.tags.filter(({ key }) => !given.has(key));
+    const tags = [...others, ...[...given].map(([key, value]) => ({ key, value }))];
+    state.accessPoints.set(id, { ...found, tags });
+    return null;
+  }
+
   return ({ method, path, query, body }) => {
-    if (method === "POST" && path === "") return create(body);
-    if (method === "GET" && path === "") return list(query);
-    const point = path.slice(1);
+    if (method === "POST" && path.startsWith(tagging)) return tag(path.slice(tagging.length), body);
+    if (method === "POST" && path === points) return create(body);
+    if (method === "GET" && path === points) return list(query);
+    const point = path.startsWith(`${points}/`) ? path.slice(points.length + 1) : "";
     if (method !== "DELETE" || point === "")
       throw new AwsFailure("BadRequest", `The fake does not know ${method} ${path}`);
     if (!state.accessPoints.delete(point)) throw notFound(point);

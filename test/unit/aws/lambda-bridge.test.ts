@@ -70,17 +70,23 @@ describe("the bridge over Lambda", () => {
         seen.push(given);
         return { ...state, certificate_fingerprint: "cd" };
       },
+      freeze: async () => ({ ...state, frozen: true }),
+      thaw: async () => state,
+      env: async () => ({ A: "1" }),
     });
     await bridge.activate(endpoint, request);
     expect(await bridge.renew(endpoint, lease)).toEqual(state);
     expect(await bridge.health(endpoint, 1_500)).toEqual({ ...state, certificate_fingerprint: "cd" });
+    expect(await bridge.freeze(endpoint)).toEqual({ ...state, frozen: true });
+    expect(await bridge.thaw(endpoint)).toEqual(state);
+    expect(await bridge.env(endpoint)).toEqual({ A: "1" });
     expect(seen).toEqual([
       [endpoint, request],
       [endpoint, lease],
       [endpoint, 1_500],
     ]);
     expect(service.calls.map((call) => call.operation)).toEqual(
-      Array.from({ length: 3 }, () => "/2015-03-31/functions/dev-bridge/invocations"),
+      Array.from({ length: 6 }, () => "/2015-03-31/functions/dev-bridge/invocations"),
     );
   });
 
@@ -89,6 +95,9 @@ describe("the bridge over Lambda", () => {
       activate: () => Promise.reject(new BulkheadError("CONFLICT", "taken")),
       renew: () => Promise.reject(new BulkheadError("AGENT_UNREACHABLE", "gone", { details: { why: "refused" } })),
       health: () => Promise.reject(new Error("hunter2-value")),
+      freeze: () => Promise.reject(new Error("no")),
+      thaw: () => Promise.reject(new Error("no")),
+      env: () => Promise.reject(new Error("no")),
     });
     await expect(bridge.activate(endpoint, request)).rejects.toMatchObject({ code: "CONFLICT", message: "taken" });
     await expect(bridge.renew(endpoint, lease)).rejects.toMatchObject({

@@ -19,6 +19,9 @@ function agentThat(overrides: Partial<AgentPort> = {}): AgentPort {
     activate: () => Promise.resolve(),
     renew: () => Promise.resolve(state),
     health: () => Promise.resolve(state),
+    freeze: () => Promise.resolve({ ...state, frozen: true }),
+    thaw: () => Promise.resolve(state),
+    env: () => Promise.resolve({ A: "1" }),
     ...overrides,
   };
 }
@@ -36,6 +39,14 @@ it("passes each operation on, and its answer back", async () => {
   expect(await answerBridgeCall(agent, { operation: "renew", endpoint, lease }, noopLogger)).toEqual({
     ok: true,
     state,
+  });
+  expect(await answerBridgeCall(agent, { operation: "freeze", endpoint }, noopLogger)).toMatchObject({
+    state: { frozen: true },
+  });
+  expect(await answerBridgeCall(agent, { operation: "thaw", endpoint }, noopLogger)).toEqual({ ok: true, state });
+  expect(await answerBridgeCall(agent, { operation: "env", endpoint }, noopLogger)).toEqual({
+    ok: true,
+    env: { A: "1" },
   });
   const health = { operation: "health", endpoint, timeoutMs: 5 };
   expect(await answerBridgeCall(agent, health, noopLogger)).toEqual({ ok: true, state });

@@ -8,10 +8,10 @@ const anyStatus = fc.constantFrom(...sandboxStatuses);
 describe("sandbox lifecycle", () => {
   it("has the design's ways and no other", () => {
     expect(transitions).toEqual({
-      creating: ["running", "failed", "deleting"],
+      creating: ["running", "stopped", "failed", "deleting"],
       running: ["paused", "stopped", "deleting"],
-      paused: ["running", "deleting"],
-      stopped: ["running", "deleting"],
+      paused: ["running", "stopped", "deleting"],
+      stopped: ["creating", "deleting"],
       deleting: ["deleted", "failed"],
       deleted: [],
       failed: [],

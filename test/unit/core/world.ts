@@ -117,7 +117,28 @@ export async function leftovers(world: Fakes): Promise<string[]> {
   const left: string[] = [...world.compute.existing.keys()].map((id) => `instance ${id}`);
   for await (const record of world.stores.instances.listAll()) left.push(`record of ${record.id} (${record.state})`);
   for await (const record of world.stores.sandboxes.listLive()) left.push(`sandbox ${record.id} (${record.status})`);
+  left.push(...[...world.compute.disks].map((id) => `disk ${id}`));
   const counted = await world.stores.sandboxes.quotaInUse(aPrincipal.projectId);
   if (counted !== 0) left.push(`quota ${counted}`);
   return left;
+}
+
+/** Lets one call fail. */
+export function failing(call: string, error: Error): Faults {
+  return {
+    before(made) {
+      if (made === call) throw error;
+    },
+  };
+}
+
+/** From the first `call` on nothing of this process goes on: it has died, with whatever it had begun. */
+export function dyingAt(isStep: (call: string) => boolean): Faults {
+  let died = false;
+  return {
+    before(call) {
+      died ||= isStep(call);
+      return died ? new Promise<never>(() => {}) : undefined;
+    },
+  };
 }

@@ -32,6 +32,7 @@ export function aSandbox(over: Partial<SandboxRecord> = {}): SandboxRecord {
     region: "local",
     status: "running",
     statusDeadlineAt: null,
+    diskId: null,
     instanceId: "iabcdefghijklmnop",
     resources: { vcpu: 2, memory_mb: 1024, disk_mb: 2048 },
     enforced,
@@ -164,6 +165,10 @@ export function makeHarness(overrides: Overrides = {}, config: Partial<ControlCo
         await find(who, asked);
         return issue();
       },
+      pause: async (who, asked) => ({ ...(await find(who, asked)), status: "paused" }),
+      resume: find,
+      stop: async (who, asked) => ({ ...(await find(who, asked)), status: "stopped", instanceId: null }),
+      start: find,
       ...overrides.sandboxes,
     }),
     templates: recording("templates", calls, {

@@ -4,6 +4,7 @@ import {
   deletedSandboxSchema,
   sandboxListSchema,
   sandboxSchema,
+  statusAnswerSchema,
   timeoutSchema,
   tokenSchema,
 } from "#contracts/control/sandboxes.ts";
@@ -319,14 +320,28 @@ describe("one sandbox", () => {
     expect(await answer.json()).toMatchObject({ code: "SANDBOX_EXPIRED", ...details, error: { details } });
   });
 
-  it.each(["pause", "resume", "start", "stop"])("%s is refused as not supported, not as a failure", async (action) => {
-    const { call } = makeHarness();
-    const answer = await call("POST", `/v1/sandboxes/${id}/${action}`);
-    expect(answer.status).toBe(409);
-    expect(await answer.json()).toMatchObject({
-      code: "CONFLICT",
-      message: aText(/not supported yet/),
-      details: { feature: action },
+  it.each([
+    ["pause", "paused", true],
+    ["resume", "running", true],
+    ["stop", "stopped", false],
+    ["start", "running", true],
+  ])("%s answers what it is then, and whether it is charged", async (action, status, billed) => {
+    const { call, calls } = makeHarness({}, { billed: true });
+    // Clients send an empty body that they call JSON.
+    const answer = await call("POST", `/v1/sandboxes/${id}/${action}`, {
+      headers: { "content-type": "application/json" },
     });
+    expect(answer.status).toBe(200);
+    expect(statusAnswerSchema.strict().parse(await answer.json())).toMatchObject({
+      id,
+      status,
+      compute_billed: billed,
+    });
+    expect(calls.map((one) => one.name)).toContain(`sandboxes.${action}`);
+  });
+
+  it("charges nothing where no provider does", async () => {
+    const { call } = makeHarness();
+    expect(await (await call("GET", `/v1/sandboxes/${id}`)).json()).toMatchObject({ compute_billed: false });
   });
 });

@@ -1,0 +1,24 @@
+import { isOver } from "./lifecycle.ts";
+import type { InstanceRecord, SandboxRecord } from "./model.ts";
+import type { InstanceStore, SandboxStore } from "./ports.ts";
+
+/** The disk an instance works on. */
+export function diskOf({ id, diskId }: Pick<InstanceRecord, "id" | "diskId">): string {
+  return diskId ?? id;
+}
+
+/** Whether a sandbox's files outlive the instance it has, or had: it is stopped, or being started again. */
+export function outlives(sandbox: SandboxRecord | undefined, disk: string): boolean {
+  if (sandbox === undefined || isOver(sandbox.status)) return false;
+  return sandbox.diskId === disk && (sandbox.status === "stopped" || sandbox.status === "creating");
+}
+
+/** Whether the files of an instance are to stay when it ends. Decided by what is stored, so that whoever repeats an end decides the same. */
+export async function keepsDisk(
+  stores: { readonly instances: Pick<InstanceStore, "get">; readonly sandboxes: Pick<SandboxStore, "get"> },
+  instanceId: string,
+): Promise<boolean> {
+  const instance = await stores.instances.get(instanceId);
+  if (instance?.sandboxId == null) return false;
+  return outlives(await stores.sandboxes.get(instance.sandboxId), diskOf(instance));
+}
