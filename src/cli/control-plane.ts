@@ -5,18 +5,40 @@ import {
   createdApiKeySchema,
   type keyLifetimes,
 } from "#contracts/control/api-keys.ts";
-import { type Sandbox, sandboxListSchema } from "#contracts/control/sandboxes.ts";
-import { CliError, exitCodeOfStatus, exitCodes } from "./failure.ts";
+import {
+  type CreateSandboxRequest,
+  type SandboxToken,
+  type Timeout,
+  timeoutSchema,
+  tokenSchema,
+} from "#contracts/control/sandboxes.ts";
+import { type Template, templateListSchema } from "#contracts/control/templates.ts";
+import { type CallOptions, call, type Peer } from "./http.ts";
+import { type CreatedView, createdView, pageView, type SandboxView, sandboxView, stateView } from "./sandbox-view.ts";
 
 export type KeyCreated = z.infer<typeof createdApiKeySchema>;
-const refusalSchema = z.object({ message: z.string() });
+
 const anythingSchema = z.unknown();
 
-/** The part of the control plane's HTTP API that the command uses. */
+/** What moves a sandbox from one state to another. */
+export const transitions = ["pause", "resume", "stop", "start"] as const;
+export type Transition = (typeof transitions)[number];
+
+/** A start waits for a new instance, which takes long in the cloud. */
+const startMs = 300_000;
+
+/** The part of the control plane's HTTP API that the command uses. Every method throws CliError with an exit code that fits. */
 export interface ControlPlane {
-  /** All sandboxes of the key's project, page by page; `status` narrows. */
-  sandboxes(status?: string): Promise<readonly Sandbox[]>;
+  /** All sandboxes of the key's project, page by page; `status` narrows. Without it those that have ended are left out. */
+  sandboxes(status?: string): Promise<readonly SandboxView[]>;
+  sandbox(sandboxId: string): Promise<SandboxView>;
+  create(request: CreateSandboxRequest, signal?: AbortSignal): Promise<CreatedView>;
+  change(sandboxId: string, to: Transition): Promise<z.infer<typeof stateView>>;
+  /** Seconds from now; 0 for none. */
+  setTimeout(sandboxId: string, seconds: number): Promise<Timeout>;
+  token(sandboxId: string): Promise<SandboxToken>;
   kill(sandboxId: string): Promise<void>;
+  templates(): Promise<readonly Template[]>;
   keys(): Promise<readonly ApiKeyView[]>;
   createKey(request: NewKey): Promise<KeyCreated>;
   revokeKey(keyId: string): Promise<void>;
@@ -28,74 +50,49 @@ export interface NewKey {
   readonly expires?: { readonly in: keyof typeof keyLifetimes } | { readonly seconds: number };
 }
 
-/** @throws CliError that says what to do next, with the exit code that fits */
 export function makeControlPlane(baseUrl: string, apiKey: string): ControlPlane {
-  const call = async <T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> => {
-    const response = await send(baseUrl, apiKey, method, path, body);
-    const answer: unknown = await response.json().catch(() => undefined);
-    if (!response.ok) throw refusal(response.status, answer, method, path);
-    const parsed = schema.safeParse(answer);
-    if (parsed.success) return parsed.data;
-    throw new CliError(`${baseUrl} answered ${method} ${path} in a form this command does not know. Is it Bulkhead?`);
+  const peer: Peer = {
+    baseUrl,
+    headers: { "x-api-key": apiKey },
+    unreachable: `No platform answers at ${baseUrl}. Start one with "bulkhead start", or say where it runs with --url or BULKHEAD_URL.`,
+  };
+  const ask = <T>(method: string, path: string, schema: z.ZodType<T>, options?: CallOptions): Promise<T> =>
+    call(peer, method, path, schema, options);
+  const at = (id: string, rest = ""): string => `/v1/sandboxes/${encodeURIComponent(id)}${rest}`;
+  const page = (status: string | undefined, cursor: string | null) => {
+    const query = new URLSearchParams({ limit: "100", ...(status && { status }), ...(cursor && { cursor }) });
+    return ask("GET", `/v1/sandboxes?${query.toString()}`, pageView);
   };
   return {
     async sandboxes(status) {
-      const found: Sandbox[] = [];
+      const found: SandboxView[] = [];
       let cursor: string | null = null;
       do {
-        const query = new URLSearchParams({ limit: "100", ...(status && { status }), ...(cursor && { cursor }) });
-        const page: z.infer<typeof sandboxListSchema> = await call(
-          "GET",
-          `/v1/sandboxes?${query.toString()}`,
-          sandboxListSchema,
-        );
-        found.push(...page.data);
-        cursor = page.next_cursor;
+        const { data, next_cursor }: z.infer<typeof pageView> = await page(status, cursor);
+        found.push(...data);
+        cursor = next_cursor;
       } while (cursor !== null);
       return found;
     },
-    async kill(sandboxId) {
-      await call("DELETE", `/v1/sandboxes/${encodeURIComponent(sandboxId)}`, anythingSchema);
+    sandbox: (id) => ask("GET", at(id), sandboxView),
+    create: (body, signal) =>
+      ask("POST", "/v1/sandboxes", createdView, { body, timeoutMs: startMs, ...(signal && { signal }) }),
+    change: (id, to) => ask("POST", at(id, `/${to}`), stateView, { timeoutMs: startMs }),
+    setTimeout: (id, seconds) => ask("PUT", at(id, "/timeout"), timeoutSchema, { body: { timeout_seconds: seconds } }),
+    token: (id) => ask("POST", at(id, "/token/refresh"), tokenSchema),
+    kill: async (id) => {
+      await ask("DELETE", at(id), anythingSchema);
     },
-    async keys() {
-      return (await call("GET", "/auth/api-keys", apiKeyListSchema)).api_keys;
-    },
-    createKey({ name, expires }) {
-      const expiry =
-        expires === undefined
-          ? {}
-          : "in" in expires
-            ? { expires_in: expires.in }
-            : { expires_in_seconds: expires.seconds };
-      return call("POST", "/auth/api-keys", createdApiKeySchema, { name, ...expiry });
-    },
-    async revokeKey(keyId) {
-      await call("DELETE", `/auth/api-keys/${encodeURIComponent(keyId)}`, anythingSchema);
+    templates: async () => (await ask("GET", "/v1/templates", templateListSchema)).data,
+    keys: async () => (await ask("GET", "/auth/api-keys", apiKeyListSchema)).api_keys,
+    createKey: (request) => ask("POST", "/auth/api-keys", createdApiKeySchema, { body: keyBody(request) }),
+    revokeKey: async (id) => {
+      await ask("DELETE", `/auth/api-keys/${encodeURIComponent(id)}`, anythingSchema);
     },
   };
 }
 
-async function send(baseUrl: string, apiKey: string, method: string, path: string, body: unknown): Promise<Response> {
-  try {
-    return await fetch(new URL(path, baseUrl), {
-      method,
-      headers: { "x-api-key": apiKey, "content-type": "application/json" },
-      signal: AbortSignal.timeout(60_000),
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-  } catch (cause) {
-    throw new CliError(
-      `No platform answers at ${baseUrl}. Start one with "bulkhead start", or say where it runs with --url or BULKHEAD_URL.`,
-      exitCodes.other,
-      cause,
-    );
-  }
-}
-
-function refusal(status: number, answer: unknown, method: string, path: string): CliError {
-  const parsed = refusalSchema.safeParse(answer);
-  const told = parsed.success ? parsed.data.message : `${method} ${path} was answered with HTTP ${status}.`;
-  const next =
-    status === 401 ? ' Pass a valid key with --api-key or BULKHEAD_API_KEY; "bulkhead start" says where one is.' : "";
-  return new CliError(told + next, exitCodeOfStatus(status));
+function keyBody({ name, expires }: NewKey) {
+  if (expires === undefined) return { name };
+  return "in" in expires ? { name, expires_in: expires.in } : { name, expires_in_seconds: expires.seconds };
 }

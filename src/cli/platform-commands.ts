@@ -1,8 +1,11 @@
 import type { Command } from "commander";
 import { parsePool, parsePort } from "./arguments.ts";
+import { CliError, exitCodes } from "./failure.ts";
+import { changeAll } from "./lifecycle-commands.ts";
+import { addCommonOptions, type CommonFlags } from "./options.ts";
 import type { CliDeps } from "./program.ts";
 
-interface StartFlags {
+interface StartFlags extends CommonFlags {
   readonly port?: number;
   readonly gatewayPort?: number;
   readonly home?: string;
@@ -15,26 +18,7 @@ interface StartFlags {
 
 /** `start` and `doctor`: flags become the environment of dist/local.mjs, which does the work. */
 export function addPlatformCommands(program: Command, deps: CliDeps): void {
-  program
-    .command("start")
-    .summary("run the platform on this machine until Ctrl-C")
-    .description(
-      "Run the platform on this machine, in the foreground. Ctrl-C ends every sandbox and leaves nothing behind.",
-    )
-    .option("--port <port>", "port of the control plane on 127.0.0.1 (default 8080)", parsePort)
-    .option("--gateway-port <port>", "port of the gateway on 127.0.0.1 (default 8081)", parsePort)
-    .option("--home <directory>", "data directory (default .bulkhead)")
-    .option("--pool <sizes>", "warm instances per template, e.g. base=2,code-interpreter=1", parsePool)
-    .option("--allow-unenforced", "run sandboxes even where this host cannot enforce one of their limits")
-    .option("--no-code-interpreter", "leave the code-interpreter template out (no Python packages are installed)")
-    .option("--verbose", "log at debug level")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  bulkhead start\n  bulkhead start --port 9080 --gateway-port 9081 --home /var/lib/bulkhead\n  bulkhead start --pool base=100 --no-code-interpreter",
-    )
-    .action(async (flags: StartFlags) => {
-      deps.setExitCode(await deps.runPlatform("start", [], startEnvironment(flags)));
-    });
+  addStartCommand(program, deps);
   program
     .command("doctor")
     .summary("say what this host can enforce, and what to do about the rest")
@@ -48,6 +32,45 @@ export function addPlatformCommands(program: Command, deps: CliDeps): void {
       const environment = flags.home === undefined ? {} : { BULKHEAD_HOME: flags.home };
       deps.setExitCode(await deps.runPlatform("doctor", flags.json === true ? ["--json"] : [], environment));
     });
+}
+
+function addStartCommand(program: Command, deps: CliDeps): void {
+  addCommonOptions(program.command("start"), "with sandboxes: print one JSON document")
+    .summary("run the platform on this machine until Ctrl-C, or start stopped sandboxes")
+    .description(
+      "Run the platform on this machine, in the foreground. Ctrl-C ends every sandbox and leaves nothing behind. With ids: start these stopped sandboxes, on a platform that runs.",
+    )
+    .argument("[sandbox...]", "ids of stopped sandboxes")
+    .option("--port <port>", "port of the control plane on 127.0.0.1 (default 8080)", parsePort)
+    .option("--gateway-port <port>", "port of the gateway on 127.0.0.1 (default 8081)", parsePort)
+    .option("--home <directory>", "data directory (default .bulkhead)")
+    .option("--pool <sizes>", "warm instances per template, e.g. base=2,code-interpreter=1", parsePool)
+    .option("--allow-unenforced", "run sandboxes even where this host cannot enforce one of their limits")
+    .option("--no-code-interpreter", "leave the code-interpreter template out (no Python packages are installed)")
+    .option("--verbose", "log at debug level")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bulkhead start\n  bulkhead start --port 9080 --gateway-port 9081 --home /var/lib/bulkhead\n  bulkhead start --pool base=100 --no-code-interpreter\n  bulkhead start 1763382095i648uu1oab",
+    )
+    .action(async (ids: readonly string[], flags: StartFlags) => {
+      await start(ids, flags, deps);
+    });
+}
+
+async function start(ids: readonly string[], flags: StartFlags, deps: CliDeps): Promise<void> {
+  const { url, apiKey, json } = flags;
+  const environment = startEnvironment(flags);
+  if (ids.length > 0) {
+    if (Object.keys(environment).length > 0) {
+      throw new CliError("Flags of the platform do not go with sandboxes: leave one of them out.", exitCodes.usage);
+    }
+    await changeAll("start", ids, flags, deps);
+    return;
+  }
+  if (url !== undefined || apiKey !== undefined || json !== undefined) {
+    throw new CliError("--url, --api-key and --json go with the ids of sandboxes to start.", exitCodes.usage);
+  }
+  deps.setExitCode(await deps.runPlatform("start", [], environment));
 }
 
 /** The variables src/local/main.ts reads, for the flags that were given; the others keep what the environment says. */

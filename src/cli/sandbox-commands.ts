@@ -1,91 +1,67 @@
-import { type Command, Option } from "commander";
-import { type Sandbox, wireStatuses } from "#contracts/control/sandboxes.ts";
-import { addConnectionOptions, type ConnectionFlags } from "./connection.ts";
-import type { ControlPlane } from "./control-plane.ts";
-import { CliError, exitCodes } from "./failure.ts";
-import { json, span, table } from "./output.ts";
+import type { Command } from "commander";
+import { createRequest } from "./new-sandbox.ts";
+import {
+  addCommonOptions,
+  addCreateOptions,
+  addEnvOption,
+  type CommonFlags,
+  type CreateFlags,
+  parseSeconds,
+} from "./options.ts";
+import { json } from "./output.ts";
 import type { CliDeps } from "./program.ts";
+import { sandboxFacts } from "./sandbox-table.ts";
 
-interface ListFlags extends ConnectionFlags {
-  readonly json?: boolean;
-  readonly status?: string;
+interface Flags extends CommonFlags, CreateFlags {
+  readonly timeout?: number;
+  readonly idleTimeout?: number;
+  readonly env: Readonly<Record<string, string>>;
 }
 
-interface KillFlags extends ConnectionFlags {
-  readonly json?: boolean;
-  readonly all?: boolean;
-}
-
-interface KillOutcome {
-  readonly id: string;
-  readonly killed: boolean;
-  readonly problem: string | null;
-  readonly exitCode: number;
-}
-
-/** `ls` and `kill`. */
+/** `create`, `show` and `timeout`. */
 export function addSandboxCommands(program: Command, deps: CliDeps): void {
-  addConnectionOptions(program.command("ls"))
-    .alias("list")
-    .summary("list sandboxes")
-    .description("List the sandboxes of the key's project.")
-    .addOption(new Option("--status <status>", "only these").choices(wireStatuses))
-    .option("--json", "print one JSON document")
-    .addHelpText("after", "\nExamples:\n  bulkhead ls\n  bulkhead ls --status running --json | jq -r '.[].id'")
-    .action(async (flags: ListFlags) => {
-      const sandboxes = await deps.connect(flags).sandboxes(flags.status);
-      deps.output.out(flags.json === true ? json(sandboxes) : sandboxTable(sandboxes, deps.now()));
+  addCreateCommand(program, deps);
+  addCommonOptions(program.command("show"))
+    .summary("show one sandbox")
+    .description("Show what is known of a sandbox.")
+    .argument("<sandbox>", "id of the sandbox")
+    .addHelpText("after", "\nExamples:\n  bulkhead show 1763382095i648uu1oab")
+    .action(async (id: string, flags: CommonFlags) => {
+      const sandbox = await deps.connect(flags).sandbox(id);
+      deps.output.out(flags.json === true ? json(sandbox) : sandboxFacts(sandbox, deps.now()));
     });
-  addConnectionOptions(program.command("kill"))
-    .summary("end sandboxes")
-    .description("End sandboxes at once. What could not be ended is said on standard error.")
-    .argument("[id...]", "sandbox ids, as bulkhead ls shows them")
-    .option("--all", "every sandbox of the key's project")
-    .option("--json", "print one JSON document")
-    .addHelpText("after", "\nExamples:\n  bulkhead kill 1763382095i648uu1oab\n  bulkhead kill --all")
-    .action(async (ids: readonly string[], flags: KillFlags) => {
-      await kill(ids, flags, deps);
+  addCommonOptions(program.command("timeout"))
+    .summary("set when a sandbox ends")
+    .description("Set when a sandbox ends, counted from now; 0 for no timeout (idle time and longest life stay).")
+    .argument("<sandbox>", "id of the sandbox")
+    .argument("<time>", "90, 90s, 5m, 2h, 1d or 0", parseSeconds)
+    .addHelpText("after", "\nExamples:\n  bulkhead timeout 1763382095i648uu1oab 2h")
+    .action(async (id: string, seconds: number, flags: CommonFlags) => {
+      const answer = await deps.connect(flags).setTimeout(id, seconds);
+      deps.output.out(flags.json === true ? json(answer) : `${id} ends at ${answer.expires_at}`);
     });
 }
 
-async function kill(ids: readonly string[], flags: KillFlags, deps: CliDeps): Promise<void> {
-  if ((ids.length === 0) !== (flags.all === true)) {
-    throw new CliError("Name the sandboxes to end, or pass --all (not both).", exitCodes.usage);
-  }
-  const controlPlane = deps.connect(flags);
-  const targets = flags.all === true ? (await controlPlane.sandboxes()).map(({ id }) => id) : ids;
-  const outcomes: KillOutcome[] = [];
-  for (const id of targets) outcomes.push(await killOne(controlPlane, id));
-  if (flags.json === true) {
-    deps.output.out(json(outcomes.map(({ id, killed, problem }) => ({ id, killed, problem }))));
-  } else {
-    for (const { id, problem } of outcomes) {
-      if (problem === null) deps.output.out(`${id} killed`);
-      else deps.output.err(`bulkhead: cannot kill ${id}: ${problem}`);
-    }
-    if (outcomes.length === 0) deps.output.out("No sandboxes.");
-  }
-  deps.setExitCode(Math.max(0, ...outcomes.map(({ exitCode }) => exitCode)));
-}
-
-async function killOne(controlPlane: ControlPlane, id: string): Promise<KillOutcome> {
-  try {
-    await controlPlane.kill(id);
-    return { id, killed: true, problem: null, exitCode: exitCodes.ok };
-  } catch (error) {
-    if (!(error instanceof CliError)) throw error;
-    return { id, killed: false, problem: error.message, exitCode: error.exitCode };
-  }
-}
-
-function sandboxTable(sandboxes: readonly Sandbox[], now: number): string {
-  if (sandboxes.length === 0) return "No sandboxes.";
-  const rows = sandboxes.map((sandbox) => [
-    sandbox.id,
-    sandbox.status,
-    sandbox.template_name,
-    span(now - Date.parse(sandbox.created_at)),
-    span(Date.parse(sandbox.expires_at) - now),
-  ]);
-  return table(["ID", "STATUS", "TEMPLATE", "AGE", "ENDS IN"], rows);
+function addCreateCommand(program: Command, deps: CliDeps): void {
+  const command = addCommonOptions(program.command("create"))
+    .summary("make a sandbox")
+    .description("Make a sandbox and print its id.")
+    .option("--timeout <time>", "end it after so long (default: only idle time and longest life end it)", parseSeconds)
+    .option("--idle-timeout <time>", "end it when nothing was done with it for so long", parseSeconds);
+  addEnvOption(addCreateOptions(command, "base"), deps.variable)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bulkhead create\n  id=$(bulkhead create --template code-interpreter --timeout 1h --env TOKEN)",
+    )
+    .action(async (flags: Flags) => {
+      const { env, timeout, idleTimeout } = flags;
+      const request = createRequest(flags, {
+        env_vars: { ...env },
+        ...(timeout !== undefined && { timeout_seconds: timeout }),
+        ...(idleTimeout !== undefined && { idle_timeout_seconds: idleTimeout }),
+      });
+      // The token stays out of sight: every command gets its own.
+      const sandbox = { ...(await deps.connect(flags).create(request)), auth_token: undefined };
+      deps.output.out(flags.json === true ? json(sandbox) : sandbox.id);
+    });
 }

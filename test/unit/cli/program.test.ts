@@ -1,126 +1,142 @@
 import { describe, expect, it } from "vitest";
-import type { ControlPlane, NewKey } from "#cli/control-plane.ts";
-import { CliError, exitCodes } from "#cli/failure.ts";
+import { exitCodes } from "#cli/failure.ts";
 import { startEnvironment } from "#cli/platform-commands.ts";
-import { makeProgram } from "#cli/program.ts";
-import type { Sandbox } from "#contracts/control/sandboxes.ts";
-
-const now = Date.parse("2026-11-22T12:00:00Z");
-
-function sandbox(id: string): Sandbox {
-  return {
-    id,
-    sandbox_id: id,
-    object: "sandbox",
-    status: "running",
-    organization_id: 1,
-    template_id: "tpl_base",
-    template_name: "base",
-    region: "local",
-    public_host: `http://127.0.0.1:8081/s/${id}`,
-    direct_url: "",
-    preview_url: "",
-    resources: { vcpu: 1, memory_mb: 512, disk_mb: 1024 },
-    internet_access: true,
-    live_mode: false,
-    timeout_seconds: 3600,
-    created_at: "2026-11-22T11:50:00.000Z",
-    expires_at: "2026-11-22T13:00:00.000Z",
-    end_at: "2026-11-22T13:00:00.000Z",
-    idle_timeout_seconds: 3600,
-    max_lifetime_seconds: 86_400,
-    last_activity_at: "2026-11-22T11:50:00.000Z",
-    end_reason: null,
-    enforced: null,
-  };
-}
-
-/** The program with a control plane in memory; `run` answers with what was printed and the exit code. */
-function setUp(sandboxes: readonly Sandbox[] = []) {
-  const printed = { out: "", err: "" };
-  const killed: string[] = [];
-  const newKeys: NewKey[] = [];
-  const platformRuns: { command: string; args: readonly string[]; environment: object }[] = [];
-  let exitCode = 0;
-  const controlPlane: ControlPlane = {
-    sandboxes: async (status) => sandboxes.filter((found) => status === undefined || found.status === status),
-    kill: async (id) => {
-      if (!sandboxes.some((found) => found.id === id))
-        throw new CliError(`Sandbox ${id} not found`, exitCodes.notFound);
-      killed.push(id);
-    },
-    keys: async () => [],
-    createKey: async (request) => {
-      newKeys.push(request);
-      return {
-        success: true,
-        message: "",
-        request_id: "req_aaaaaaaaaaaaaaaaaaaa",
-        full_key: "hopx_live_k1.secret",
-        api_key: {
-          id: "k1",
-          key_id: "k1",
-          name: request.name,
-          prefix: "hopx_live_k1",
-          masked_key: "hopx_live_k1.…",
-          status: "active",
-          scopes: ["admin"],
-          created_at: "2026-11-22T11:50:00.000Z",
-          expires_at: null,
-          last_used_at: null,
-        },
-      };
-    },
-    revokeKey: async () => {},
-  };
-  const program = makeProgram({
-    version: "1.2.3",
-    output: {
-      out: (text) => {
-        printed.out += `${text}\n`;
-      },
-      err: (text) => {
-        printed.err += `${text}\n`;
-      },
-    },
-    now: () => now,
-    connect: () => controlPlane,
-    runPlatform: async (command, args, environment) => {
-      platformRuns.push({ command, args, environment });
-      return 7;
-    },
-    setExitCode: (code) => {
-      exitCode = code;
-    },
-  });
-  const run = async (...args: readonly string[]) => {
-    await program.parseAsync(["node", "bulkhead", ...args]);
-    return { ...printed, exitCode };
-  };
-  return { run, killed, newKeys, platformRuns };
-}
+import { sandbox, setUp } from "./support.ts";
 
 describe("bulkhead ls", () => {
   it("prints a table with ages", async () => {
-    const { out } = await setUp([sandbox("s1")]).run("ls");
-    expect(out).toBe("ID  STATUS   TEMPLATE  AGE  ENDS IN\ns1  running  base      10m  60m\n");
+    const { out } = await setUp({ sandboxes: [sandbox("s1")] }).run("ls");
+    expect(out).toBe("ID  STATUS   TEMPLATE  AGE  ENDS IN  IDLE\ns1  running  base      10m  60m      10m\n");
   });
 
   it("prints JSON and narrows by status", async () => {
-    const { out } = await setUp([sandbox("s1")]).run("ls", "--json", "--status", "paused");
+    const { out } = await setUp({ sandboxes: [sandbox("s1")] }).run("ls", "--json", "--status", "paused");
     expect(JSON.parse(out)).toEqual([]);
+  });
+});
+
+describe("bulkhead ls --all and --watch", () => {
+  const ended = sandbox("s2", { status: "deleted", end_reason: "idle" });
+
+  it("shows those that have ended, with the reason", async () => {
+    const { out } = await setUp({ sandboxes: [sandbox("s1"), ended] }).run("ls", "--all");
+    expect(out).toContain("s2  deleted  base      10m  idle     -");
+  });
+
+  it("draws again until it is interrupted, also when the list changed meanwhile", async () => {
+    const controller = new AbortController();
+    let rounds = 0;
+    const set = setUp({
+      controlPlane: { sandboxes: async () => [sandbox(`round${rounds}`)] },
+      deps: {
+        interrupts: { during: (work) => work(controller.signal) },
+        sleep: async (milliseconds) => {
+          expect(milliseconds).toBe(5000);
+          rounds += 1;
+          if (rounds === 2) controller.abort();
+        },
+      },
+    });
+    const { out } = await set.run("ls", "--watch", "--interval", "5s");
+    expect(out).toMatch(/12:00:00 UTC.*round0.*round1/s);
+    expect(out).not.toContain("round2");
+  });
+
+  it("prints a document in each line with --json", async () => {
+    const controller = new AbortController();
+    const set = setUp({
+      sandboxes: [sandbox("s1")],
+      deps: {
+        interrupts: { during: (work) => work(controller.signal) },
+        sleep: async () => controller.abort(),
+      },
+    });
+    const { out } = await set.run("ls", "--watch", "--json");
+    expect(JSON.parse(out)).toMatchObject([{ id: "s1" }]);
+    expect(out.trimEnd()).not.toContain("\n");
+  });
+
+  it("refuses --status with --all", async () => {
+    await expect(setUp().run("ls", "--all", "--status", "running")).rejects.toMatchObject({
+      exitCode: exitCodes.usage,
+    });
+  });
+});
+
+describe("bulkhead create, show and timeout", () => {
+  it("asks for what the flags say and prints the id", async () => {
+    const set = setUp({ variables: { TOKEN: "t" } });
+    const flags = ["--env", "A=1=2", "--env", "TOKEN", "--timeout", "2h", "--idle-timeout", "90", "--no-internet"];
+    const { out } = await set.run("create", "--template", "base", ...flags);
+    expect(out).toBe("s9\n");
+    expect(set.creates).toEqual([
+      {
+        template_name: "base",
+        internet_access: false,
+        env_vars: { A: "1=2", TOKEN: "t" },
+        timeout_seconds: 7200,
+        idle_timeout_seconds: 90,
+      },
+    ]);
+  });
+
+  it("never prints the token", async () => {
+    expect((await setUp().run("create", "--json")).out).not.toContain("the-token");
+  });
+
+  it.each([["A"], ["=x"], ["1A=x"]])("refuses --env %s", async (text) => {
+    await expect(setUp().run("create", "--env", text)).rejects.toMatchObject({ code: "commander.invalidArgument" });
+  });
+
+  it("shows one sandbox", async () => {
+    const { out } = await setUp({ sandboxes: [sandbox("s1")] }).run("show", "s1");
+    expect(out).toMatch(/^id +s1\nstatus +running\n/);
+    expect(out).toContain("(in 60m)");
+  });
+
+  it("sets a timeout, and none with 0", async () => {
+    expect((await setUp().run("timeout", "s1", "1h")).out).toBe("s1 ends at 2026-11-22T13:00:00.000Z\n");
+    expect(JSON.parse((await setUp().run("timeout", "s1", "0", "--json")).out)).toMatchObject({ timeout_seconds: 0 });
+  });
+});
+
+describe("bulkhead pause, resume, stop and start", () => {
+  it.each([
+    ["pause", "paused"],
+    ["resume", "running"],
+    ["stop", "stopped"],
+    ["start", "running"],
+  ])("%s says the new status", async (command, status) => {
+    const set = setUp({ sandboxes: [sandbox("s1")] });
+    expect(await set.run(command, "s1")).toMatchObject({ out: `s1 ${status}\n`, exitCode: 0 });
+    expect(set.changed).toEqual([`${command} s1`]);
+    expect(set.platformRuns).toEqual([]);
+  });
+
+  it("tries all and answers with the failure's exit code", async () => {
+    const set = setUp({ sandboxes: [sandbox("s1")] });
+    expect(await set.run("pause", "gone", "s1")).toMatchObject({
+      exitCode: exitCodes.notFound,
+      out: "s1 paused\n",
+      err: "bulkhead: cannot pause gone: Sandbox gone not found\n",
+    });
+  });
+
+  it("does not mix the platform's flags and sandboxes", async () => {
+    await expect(setUp().run("start", "s1", "--port", "9")).rejects.toMatchObject({ exitCode: exitCodes.usage });
+    await expect(setUp().run("start", "--json")).rejects.toMatchObject({ exitCode: exitCodes.usage });
   });
 });
 
 describe("bulkhead kill", () => {
   it("ends all", async () => {
-    const set = setUp([sandbox("s1"), sandbox("s2")]);
+    const set = setUp({ sandboxes: [sandbox("s1"), sandbox("s2")] });
     expect(await set.run("kill", "--all")).toMatchObject({ exitCode: 0 });
     expect(set.killed).toEqual(["s1", "s2"]);
   });
 
   it("ends what it can and answers with the failure's exit code", async () => {
-    const set = setUp([sandbox("s1")]);
+    const set = setUp({ sandboxes: [sandbox("s1")] });
     expect(await set.run("kill", "gone", "s1")).toMatchObject({
       exitCode: exitCodes.notFound,
       out: "s1 killed\n",

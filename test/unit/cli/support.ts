@@ -1,0 +1,155 @@
+import type { ControlPlane, NewKey } from "#cli/control-plane.ts";
+import { CliError, exitCodes } from "#cli/failure.ts";
+import type { Interrupts } from "#cli/interrupts.ts";
+import { type CliDeps, makeProgram } from "#cli/program.ts";
+import type { CreatedView, SandboxView } from "#cli/sandbox-view.ts";
+import type { CreateSandboxRequest } from "#contracts/control/sandboxes.ts";
+
+export const now = Date.parse("2026-11-22T12:00:00Z");
+
+export function sandbox(id: string, more: Partial<SandboxView> = {}): SandboxView {
+  return {
+    id,
+    sandbox_id: id,
+    object: "sandbox",
+    status: "running",
+    organization_id: 1,
+    template_id: "tpl_base",
+    template_name: "base",
+    region: "local",
+    public_host: `http://127.0.0.1:8081/s/${id}`,
+    direct_url: "",
+    preview_url: "",
+    resources: { vcpu: 1, memory_mb: 512, disk_mb: 1024 },
+    internet_access: true,
+    live_mode: false,
+    timeout_seconds: 3600,
+    created_at: "2026-11-22T11:50:00.000Z",
+    expires_at: "2026-11-22T13:00:00.000Z",
+    end_at: "2026-11-22T13:00:00.000Z",
+    idle_timeout_seconds: 3600,
+    max_lifetime_seconds: 86_400,
+    last_activity_at: "2026-11-22T11:50:00.000Z",
+    end_reason: null,
+    enforced: null,
+    ...more,
+  };
+}
+
+export function created(id: string, more: Partial<SandboxView> = {}): CreatedView {
+  return { ...sandbox(id, more), auth_token: "the-token", token_expires_at: "2026-11-23T12:00:00.000Z" };
+}
+
+export const never: Interrupts = { during: (work) => work(new AbortController().signal) };
+
+export interface SetUpOptions {
+  readonly sandboxes?: readonly SandboxView[];
+  readonly controlPlane?: Partial<ControlPlane>;
+  readonly deps?: Partial<CliDeps>;
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** The program with a control plane in memory; `run` answers with what was printed and the exit code. */
+export function setUp({ sandboxes = [], controlPlane: other = {}, deps = {}, variables = {} }: SetUpOptions = {}) {
+  const printed = { out: "", err: "" };
+  const killed: string[] = [];
+  const changed: string[] = [];
+  const newKeys: NewKey[] = [];
+  const creates: CreateSandboxRequest[] = [];
+  const platformRuns: { command: string; args: readonly string[]; environment: object }[] = [];
+  let exitCode = 0;
+  const find = (id: string): SandboxView => {
+    const found = sandboxes.find((one) => one.id === id);
+    if (found === undefined) throw new CliError(`Sandbox ${id} not found`, exitCodes.notFound);
+    return found;
+  };
+  const controlPlane: ControlPlane = {
+    sandboxes: async (status) =>
+      sandboxes.filter((found) => (status === undefined ? found.status !== "deleted" : found.status === status)),
+    sandbox: async (id) => find(id),
+    create: async (request) => {
+      creates.push(request);
+      return created("s9");
+    },
+    change: async (id, to) => {
+      find(id);
+      changed.push(`${to} ${id}`);
+      return { id, status: to === "pause" ? "paused" : to === "stop" ? "stopped" : "running" };
+    },
+    setTimeout: async (id, seconds) => ({
+      id,
+      timeout_seconds: seconds,
+      expires_at: new Date(now + seconds * 1000).toISOString(),
+      request_id: "req_aaaaaaaaaaaaaaaaaaaa",
+    }),
+    token: async () => ({ auth_token: "the-token", token_expires_at: "2026-11-23T12:00:00.000Z" }),
+    kill: async (id) => {
+      find(id);
+      killed.push(id);
+    },
+    templates: async () => [],
+    keys: async () => [],
+    createKey: async (request) => {
+      newKeys.push(request);
+      return {
+        success: true,
+        message: "",
+        request_id: "req_aaaaaaaaaaaaaaaaaaaa",
+        full_key: "hopx_live_k1.secret",
+        api_key: {
+          id: "k1",
+          key_id: "k1",
+          name: request.name,
+          prefix: "hopx_live_k1",
+          masked_key: "hopx_live_k1.…",
+          status: "active",
+          scopes: ["admin"],
+          created_at: "2026-11-22T11:50:00.000Z",
+          expires_at: null,
+          last_used_at: null,
+        },
+      };
+    },
+    revokeKey: async () => {},
+    ...other,
+  };
+  const program = makeProgram({
+    version: "1.2.3",
+    output: {
+      out: (text) => {
+        printed.out += `${text}
+`;
+      },
+      err: (text) => {
+        printed.err += `${text}
+`;
+      },
+      raw: (stream, text) => {
+        printed[stream === "stdout" ? "out" : "err"] += text;
+        return undefined;
+      },
+      terminal: { stdout: false, stderr: false },
+      width: () => 80,
+    },
+    terminal: { present: false, size: () => ({ cols: 80, rows: 24 }), onResize: () => () => {}, raw: () => () => {} },
+    interrupts: never,
+    now: () => now,
+    sleep: async () => {},
+    readInput: async () => "",
+    variable: (name) => variables[name],
+    connect: () => controlPlane,
+    runPlatform: async (command, args, environment) => {
+      platformRuns.push({ command, args, environment });
+      return 7;
+    },
+    setExitCode: (code) => {
+      exitCode = code;
+    },
+    ...deps,
+  });
+  const run = async (...args: readonly string[]) => {
+    await program.parseAsync(["node", "bulkhead", ...args]);
+    return { ...printed, exitCode };
+  };
+  return { run, program, killed, changed, newKeys, creates, platformRuns };
+}
