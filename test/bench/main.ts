@@ -2,14 +2,18 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { floors } from "./floors.ts";
 import { cold, crowd, warm } from "./latency.ts";
+import { methods } from "./methods.ts";
 import { describeMachine, machine, type Row, resultTable } from "./report.ts";
 import { transfers } from "./transfer.ts";
 
 /**
- * `npm run bench -- [--quick] [--json FILE]`: the issue's table "Speed and size", with its floors in the same run. Figures are
+ * `npm run bench -- [--quick] [--only PART,…] [--json FILE]`: speed and size, with their floors in the same run. Figures are
  * printed and never asserted. The platform runs in processes of its own; this one is the client.
  */
-const { values } = parseArgs({ options: { quick: { type: "boolean", default: false }, json: { type: "string" } } });
+const { values } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, json: { type: "string" }, only: { type: "string" } },
+});
+const only = values.only?.split(",");
 const few = values.quick;
 
 const parts: readonly (readonly [string, () => Promise<Row[]>])[] = [
@@ -17,11 +21,12 @@ const parts: readonly (readonly [string, () => Promise<Row[]>])[] = [
   ["warm", () => warm(few ? 10 : 100)],
   ["cold", () => cold(few ? 5 : 30)],
   ["files", () => transfers(few ? 2 : 7)],
+  ["methods", () => methods(few ? 10 : 100)],
   ["crowd", () => (few ? crowd(10, 20) : crowd(100, 200))],
 ];
 
 const rows: Row[] = [];
-for (const [name, measure] of parts) {
+for (const [name, measure] of parts.filter(([part]) => only === undefined || only.includes(part))) {
   process.stderr.write(`measuring ${name} …\n`);
   try {
     rows.push(...(await measure()));

@@ -7,7 +7,7 @@ export interface Row {
   readonly what: string;
   /** As in the issue; absent for floors and peers. */
   readonly target?: string;
-  readonly unit: "ms" | "MB/s" | "MB" | "";
+  readonly unit: "ms" | "MB/s" | "MB" | "/s" | "";
   /** null: could not be measured here, `note` says why. */
   readonly summary: Summary | null;
   readonly note?: string;
