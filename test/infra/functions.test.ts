@@ -205,11 +205,13 @@ describe("privilege", () => {
     );
   });
 
-  it("api-lifecycle may stop tasks, but neither launch nor take down", () => {
+  it("api-lifecycle may stop tasks and say that their files stay, but neither launch nor take down", () => {
     const actions = actionsOf(roleOf(template, "ApiLifecycleRole"));
     expect(actions.filter((action) => /^(ecs|ec2|elasticfilesystem|iam):/.test(action))).toEqual([
       "ecs:ListTasks",
       "ecs:StopTask",
+      "elasticfilesystem:DescribeAccessPoints",
+      "elasticfilesystem:TagResource",
     ]);
     expect(actions.filter((action) => action.startsWith("lambda:"))).toEqual(["lambda:InvokeFunction"]);
   });

@@ -3,7 +3,7 @@ import type { Construct } from "constructs";
 import { apiLifecycleEnvSchema, apiReadEnvSchema, authorizerEnvSchema } from "../../../lambdas/environment.ts";
 import { invokeRights } from "./function-role.ts";
 import type { FunctionsProps } from "./functions.ts";
-import { stopRights } from "./instance-rights.ts";
+import { leaveRights, stopRights } from "./instance-rights.ts";
 import { sealRights, secretPrefixOf, secretRights, signRights } from "./key-rights.ts";
 import { functionNameOf, PlatformFunction } from "./platform-function.ts";
 import { settingsJson } from "./settings.ts";
@@ -77,6 +77,7 @@ function apiLifecycle(scope: Construct, props: FunctionsProps) {
       ...signRights(keys.signing),
       ...secretRights(keys.data, config.deployment),
       ...stopRights(place),
+      ...leaveRights(place),
       ...invokeRights(scope, [functionNameOf(config, "bridge")]),
     ],
     // API Gateway gives up after 29 s.
