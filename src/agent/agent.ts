@@ -1,6 +1,9 @@
 import type { Server } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import type { Logger } from "#telemetry/logger.ts";
+import { asyncRoute } from "./background/async-route.ts";
+import { makeRegistry } from "./background/registry.ts";
+import { backgroundRoutes } from "./background/routes.ts";
 import type { AgentClock } from "./clock.ts";
 import { controlRoutes } from "./control-routes.ts";
 import { type DiskMeter, makeDiskMeter } from "./disk-meter.ts";
@@ -56,11 +59,14 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const rich = settings.features.includes("rich-output") ? { runPython: makeRunPython({ run, tools }) } : {};
   const languages = makeLanguages({ run, programs, ...rich, ...user });
   const openSockets = makeOpenSockets();
-  const freezer = makeFreezer({ processes: userProcesses(uid), timers, clock });
+  const processes = userProcesses(uid);
+  const freezer = makeFreezer({ processes, timers, clock });
+  const registry = makeRegistry({ clock, logger });
+  const running = { run, languages, programs, lifecycle, clock, logger, baseEnv: environment };
   const rehearsal = makeRehearsal({ lifecycle, run, clock, cwd: roots[0] ?? "/", env: environment });
   const meter = diskMeter(settings, clock, logger, end);
   const sockets: SocketRoute[] = [
-    ...streamRoutes({ run, languages, programs, lifecycle, clock, logger, baseEnv: environment }),
+    ...streamRoutes(running),
     ...terminalRoutes({ ...user, tools, marks, lifecycle, clock, logger, baseEnv: environment, home: roots[0] ?? "/" }),
     ...watchRoutes({ roots: [...roots], clock }),
   ];
@@ -69,7 +75,9 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
     ...infoRoutes({ settings, lifecycle, clock, startedAt }),
     ...systemRoutes({ lifecycle, clock, startedAt, ...user, disk: roots[0] ?? "/workspace", ...(meter && { meter }) }),
     ...envRoutes(lifecycle, clock),
-    ...execRoutes({ run, languages, programs, lifecycle, clock, baseEnv: environment }),
+    ...execRoutes(running),
+    ...backgroundRoutes({ ...running, registry, processes }),
+    asyncRoute({ ...running, registry, timers, ...(egress && { egressPort: egress.port }) }),
     ...withRoom(meter, fileRoutes({ roots: [...roots], ...user, logger })),
     ...upgradeOnlyRoutes(sockets),
     ...unsupportedRoutes(),

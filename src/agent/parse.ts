@@ -10,10 +10,10 @@ export const maxEnvBytes = 256 * 1024;
 const envName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Seconds, clamped; 0, null and absent mean the default. */
-function timeoutOf(fields: Fields, byDefault: number): number {
+export function timeoutOf(fields: Fields, byDefault: number, longest = maxExecSeconds): number {
   const seconds = numberOf(fields["timeout"] ?? byDefault, "timeout");
   if (seconds < 0) throw invalid("timeout", "must not be negative");
-  return Math.min(seconds || byDefault, maxExecSeconds);
+  return Math.min(seconds || byDefault, longest);
 }
 
 function workdirOf(fields: Fields): string {

@@ -2,11 +2,14 @@ import type { AgentClock } from "./clock.ts";
 
 /** Delays that count only while the sandbox is not frozen: a run that was paused has the time that it had left. */
 export interface ActiveTimers {
-  /** Calls back once after `delayMs` of unfrozen time; the returned function calls it off. */
+  /** Calls back once after `delayMs` of unfrozen time, never where that is infinite; the returned function calls it off. */
   after(delayMs: number, callback: () => void): () => void;
   freeze(): void;
   thaw(): void;
 }
+
+/** Node's timers take no more than 2^31 - 1. */
+const longestWaitMs = 2 ** 30;
 
 interface Delay {
   leftMs: number;
@@ -21,7 +24,13 @@ export function makeActiveTimers(clock: AgentClock): ActiveTimers {
 
   function start(delay: Delay): void {
     delay.startedAt = clock.now();
-    delay.cancel = clock.after(delay.leftMs, () => {
+    const wait = Math.min(delay.leftMs, longestWaitMs);
+    delay.cancel = clock.after(wait, () => {
+      delay.leftMs -= wait;
+      if (delay.leftMs > 0) {
+        start(delay);
+        return;
+      }
       delays.delete(delay);
       delay.callback();
     });

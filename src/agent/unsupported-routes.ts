@@ -2,20 +2,7 @@ import { BulkheadError } from "#contracts/errors.ts";
 import type { Route } from "./router.ts";
 
 /** Parts of the Hopx API that this agent does not have. 4xx, never 5xx: clients resend on 5xx (contract rule 19). */
-const missing = [
-  "/execute/ipython",
-  "/execute/async",
-  "/execute/background",
-  "/execute/processes",
-  "/execute/kill",
-  "/execute/kill/*",
-  "/processes/*",
-  "/commands/background",
-  "/cache/*",
-  "/metrics",
-  "/metrics/*",
-  "/jupyter/*",
-];
+const missing = ["/execute/ipython", "/cache/*", "/metrics", "/metrics/*", "/jupyter/*"];
 
 function notSupported(path: string): BulkheadError {
   return new BulkheadError("INVALID_REQUEST", `${path} is not supported yet. Use POST /execute or POST /commands/run.`);

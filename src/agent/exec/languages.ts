@@ -6,7 +6,8 @@ import { pythonLoader } from "./python-loader.ts";
 import type { RichResult, Runner, RunPython, RunRequest, RunResult } from "./run.ts";
 
 /** A program of a caller in one of the languages. */
-export interface CodeRequest extends Pick<RunRequest, "cwd" | "env" | "timeoutMs" | "signal" | "onOutput" | "onStart"> {
+export interface CodeRequest
+  extends Pick<RunRequest, "cwd" | "env" | "timeoutMs" | "signal" | "onOutput" | "onStart" | "outputLimit"> {
   readonly code: string;
   /** Program of the language, see {@link Programs.find}. */
   readonly file: string;

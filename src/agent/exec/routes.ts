@@ -1,9 +1,7 @@
-import { isAbsolute, resolve } from "node:path";
 import type { CommandResponse } from "#contracts/agent/commands.ts";
 import type { ExecuteResponse } from "#contracts/agent/exec.ts";
-import { languageOf } from "#contracts/agent/languages.ts";
+import type { Language } from "#contracts/agent/languages.ts";
 import { agentErrorBody } from "#contracts/error-body.ts";
-import { BulkheadError } from "#contracts/errors.ts";
 import { toRfc3339 } from "#contracts/time.ts";
 import type { AgentClock } from "../clock.ts";
 import type { Lifecycle } from "../lifecycle.ts";
@@ -11,17 +9,14 @@ import { parseCommand, parseExecute } from "../parse.ts";
 import type { AgentRequest, Route } from "../router.ts";
 import { sendKeptAlive } from "./keep-alive.ts";
 import type { RunCode } from "./languages.ts";
-import type { Programs } from "./programs.ts";
+import { type PrepareOptions, prepareCode, prepareCommand } from "./prepare.ts";
 import type { Runner, RunResult } from "./run.ts";
 
-export interface ExecOptions {
+export interface ExecOptions extends PrepareOptions {
   readonly run: Runner;
-  readonly languages: Readonly<Record<ReturnType<Programs["installed"]>[number], RunCode>>;
-  readonly programs: Programs;
+  readonly languages: Readonly<Record<Language, RunCode>>;
   readonly lifecycle: Lifecycle;
   readonly clock: AgentClock;
-  /** Environment of every child, below the sandbox's own and the request's. */
-  readonly baseEnv: Readonly<Record<string, string>>;
 }
 
 /** `timed_out` is an extra key beside the contract's. */
@@ -42,11 +37,6 @@ function outcomeOf(result: RunResult, clock: AgentClock): Outcome {
   };
 }
 
-function workdirOf(path: string): string {
-  if (path.includes("\0")) throw new BulkheadError("INVALID_REQUEST", "workdir cannot contain a NUL character.");
-  return isAbsolute(path) ? path : resolve("/workspace", path);
-}
-
 /** Counts as an execution and answers as one; nothing is answered to a caller who hung up. */
 async function answer(
   options: ExecOptions,
@@ -61,48 +51,18 @@ async function answer(
 }
 
 async function execute(options: ExecOptions, request: AgentRequest): Promise<void> {
-  const asked = parseExecute(await request.json());
-  const language = languageOf(asked.language);
-  const file = language === undefined ? undefined : options.programs.find(language);
-  if (language === undefined || file === undefined) {
-    const installed = options.programs.installed();
-    throw new BulkheadError(
-      "UNSUPPORTED_LANGUAGE",
-      `Language ${JSON.stringify(asked.language.slice(0, 40))} is not installed. Use one of: ${installed.join(", ")}.`,
-      { details: { installed } },
-    );
-  }
+  const { language, request: run } = prepareCode(options, parseExecute(await request.json()));
   await answer(options, request, async (): Promise<Outcome & ExecuteResponse> => {
-    const result = await options.languages[language]({
-      code: asked.code,
-      file,
-      cwd: workdirOf(asked.workdir),
-      env: { ...options.baseEnv, ...options.lifecycle.env(), ...asked.env },
-      timeoutMs: asked.timeout * 1000,
-      signal: request.signal,
-    });
+    const result = await options.languages[language]({ ...run, signal: request.signal });
     return { ...outcomeOf(result, options.clock), language, ...result.rich };
   });
 }
 
 async function runCommand(options: ExecOptions, request: AgentRequest): Promise<void> {
   const asked = parseCommand(await request.json());
-  if ([asked.command, ...asked.args].some((text) => text.includes("\0"))) {
-    throw new BulkheadError("INVALID_REQUEST", "A command cannot contain a NUL character.");
-  }
-  const [file, args] =
-    asked.args.length === 0
-      ? [options.programs.find("bash") ?? "/bin/sh", ["-c", asked.command]]
-      : [asked.command, asked.args];
+  const run = prepareCommand(options, asked);
   await answer(options, request, async (): Promise<Outcome & CommandResponse> => {
-    const result = await options.run({
-      file,
-      args,
-      cwd: workdirOf(asked.workdir),
-      env: { ...options.baseEnv, ...options.lifecycle.env(), ...asked.env },
-      timeoutMs: asked.timeout * 1000,
-      signal: request.signal,
-    });
+    const result = await options.run({ ...run, signal: request.signal });
     return { ...outcomeOf(result, options.clock), command: asked.command, pid: result.pid };
   });
 }

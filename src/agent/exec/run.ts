@@ -26,6 +26,8 @@ export interface RunRequest {
   readonly onOutput?: OutputListener;
   /** Called once when the process has started. */
   readonly onStart?: (pid: number) => void;
+  /** Bytes of each output stream that the result keeps. @default the runner's */
+  readonly outputLimit?: number;
 }
 
 /** How a process ended. A failing program is a result, not an error. */
@@ -77,4 +79,5 @@ export type RunPython = (request: {
   readonly signal: AbortSignal;
   readonly onOutput?: OutputListener;
   readonly onStart?: (pid: number) => void;
+  readonly outputLimit?: number;
 }) => Promise<RichResult>;

@@ -51,7 +51,7 @@ function addNote({ stderr }: Pipes, note: string, onOutput: RunRequest["onOutput
 async function runChild(request: RunRequest, options: RunnerOptions, mark: number): Promise<RunResult> {
   const startedAt = performance.now();
   const child = start(request, options, mark);
-  const pipes = connectPipes(child, request, options.outputLimit);
+  const pipes = connectPipes(child, request, request.outputLimit ?? options.outputLimit);
   const end = untilEnd(child, pipes);
   if (child.pid === undefined) {
     await end;

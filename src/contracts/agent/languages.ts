@@ -28,3 +28,6 @@ export function languageOf(spelling: string): Language | undefined {
 
 /** Seconds a run may take when the caller asks for more: asked-for values are clamped, never refused (contract §4.1). */
 export const maxExecSeconds = 300;
+
+/** Seconds a background execution may take: as long as a sandbox may live by default. */
+export const maxBackgroundSeconds = 86_400;

@@ -1,8 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
+import { parseAsync, parseBackground, parseBackgroundCommand } from "#agent/background/parse.ts";
 import { readSettings } from "#agent/environment.ts";
 import { parseActivate, parseCommand, parseEnvSet, parseExecute } from "#agent/parse.ts";
 import { parseFileWrite, parseMkdir } from "#agent/parse-files.ts";
+import {
+  asyncRequestSchema,
+  backgroundCommandRequestSchema,
+  backgroundRequestSchema,
+} from "#contracts/agent/background.ts";
 import { commandRequestSchema } from "#contracts/agent/commands.ts";
 import { envSetRequestSchema } from "#contracts/agent/env.ts";
 import { executeRequestSchema } from "#contracts/agent/exec.ts";
@@ -38,6 +44,8 @@ const values: readonly unknown[] = [
   { "1A": "x" },
   { A: 1 },
   { A: "a\0" },
+  { "X-Ä": "x" },
+  { "X-A": "a\r\nX-B: c" },
   { A: "x".repeat(300_000) },
   { type: "Buffer", data: [1, 255] },
   { type: "Buffer", data: [1, 256] },
@@ -94,6 +102,27 @@ const cases: readonly Case[] = [
     schema: fileWriteRequestSchema,
     parse: parseFileWrite,
     sample: { path: "/tmp/a", content: "x", mode: "0644", overwrite: true, encoding: "utf8" },
+  },
+  {
+    name: "/execute/background",
+    schema: backgroundRequestSchema,
+    parse: parseBackground,
+    sample: { code: "1", language: "python", timeout: 5, workdir: "/tmp", env: { A: "b" }, name: "n" },
+  },
+  {
+    name: "/commands/background",
+    schema: backgroundCommandRequestSchema,
+    parse: parseBackgroundCommand,
+    sample: { command: "ls", args: ["-l"], timeout: 5, workdir: "/tmp", env: {}, name: "n" },
+  },
+  {
+    name: "/execute/async",
+    schema: asyncRequestSchema,
+    parse: parseAsync,
+    sample: {
+      ...{ code: "1", language: "python", timeout: 5, workdir: "/tmp", env: {}, callback_url: "https://a.example/" },
+      ...{ callback_headers: { "X-A": "b" }, callback_signature_secret: "s" },
+    },
   },
   { name: "/files/mkdir", schema: mkdirRequestSchema, parse: parseMkdir, sample: { path: "/tmp/a", mode: "0755" } },
 ];
