@@ -5,6 +5,7 @@ import { asyncRoute } from "./background/async-route.ts";
 import { makeRegistry } from "./background/registry.ts";
 import { backgroundRoutes } from "./background/routes.ts";
 import type { AgentClock } from "./clock.ts";
+import { makeCompileCache } from "./compile-cache.ts";
 import { controlRoutes } from "./control-routes.ts";
 import { type DiskMeter, makeDiskMeter } from "./disk-meter.ts";
 import { envRoutes } from "./env-routes.ts";
@@ -21,13 +22,15 @@ import { userProcesses } from "./freeze/processes.ts";
 import { infoRoutes } from "./info-routes.ts";
 import { makeRunPython } from "./interpreter/run-python.ts";
 import { type EndCause, makeLifecycle } from "./lifecycle.ts";
+import { makeRequestMetrics } from "./metrics/request-metrics.ts";
+import { metricsRoutes } from "./metrics/routes.ts";
 import { makeRehearsal } from "./rehearsal.ts";
 import { egressTarget } from "./relay.ts";
 import { makeRouter, type Route } from "./router.ts";
 import { makeAgentServer } from "./server.ts";
 import type { SocketRoute } from "./socket.ts";
 import { streamRoutes } from "./streams/routes.ts";
-import { systemRoutes } from "./system-routes.ts";
+import { makeSystemFigures, systemRoutes } from "./system-routes.ts";
 import { terminalRoutes } from "./terminal/routes.ts";
 import { makeActiveTimers } from "./timers.ts";
 import { selfSigned } from "./tls/self-signed.ts";
@@ -57,7 +60,8 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const marks = makeMarks();
   const run = makeRunner({ ...user, marks, timers });
   const rich = settings.features.includes("rich-output") ? { runPython: makeRunPython({ run, tools }) } : {};
-  const languages = makeLanguages({ run, programs, ...rich, ...user });
+  const cache = makeCompileCache();
+  const languages = makeLanguages({ run, programs, cache, ...rich, ...user });
   const openSockets = makeOpenSockets();
   const processes = userProcesses(uid);
   const freezer = makeFreezer({ processes, timers, clock });
@@ -65,6 +69,9 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const running = { run, languages, programs, lifecycle, clock, logger, baseEnv: environment };
   const rehearsal = makeRehearsal({ lifecycle, run, clock, cwd: roots[0] ?? "/", env: environment });
   const meter = diskMeter(settings, clock, logger, end);
+  const disk = roots[0] ?? "/workspace";
+  const figures = makeSystemFigures({ lifecycle, clock, startedAt, ...user, disk, ...(meter && { meter }) });
+  const requests = makeRequestMetrics();
   const sockets: SocketRoute[] = [
     ...streamRoutes(running),
     ...terminalRoutes({ ...user, tools, marks, lifecycle, clock, logger, baseEnv: environment, home: roots[0] ?? "/" }),
@@ -72,8 +79,11 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   ];
   const router = makeRouter([
     ...controlRoutes(lifecycle, freezer, rehearsal),
-    ...infoRoutes({ settings, lifecycle, clock, startedAt }),
-    ...systemRoutes({ lifecycle, clock, startedAt, ...user, disk: roots[0] ?? "/workspace", ...(meter && { meter }) }),
+    ...infoRoutes({ settings, lifecycle, clock, startedAt, sockets: openSockets }),
+    ...systemRoutes(figures),
+    ...metricsRoutes({
+      ...{ requests, lifecycle, figures, cache, background: registry, sockets: openSockets, clock, startedAt },
+    }),
     ...envRoutes(lifecycle, clock),
     ...execRoutes(running),
     ...backgroundRoutes({ ...running, registry, processes }),
@@ -84,7 +94,7 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   ]);
   const tls = settings.BULKHEAD_AGENT_TLS === "1" ? { tls: selfSigned(settings.BULKHEAD_INSTANCE_ID, startedAt) } : {};
   const onActivity = () => lifecycle.touch();
-  return makeAgentServer({ router, sockets, openSockets, logger, clock, onActivity, ...tls });
+  return makeAgentServer({ router, requests, sockets, openSockets, logger, clock, onActivity, ...tls });
 }
 
 function diskMeter(

@@ -13,6 +13,8 @@ export interface InfoOptions {
   readonly clock: AgentClock;
   /** Epoch milliseconds. */
   readonly startedAt: number;
+  /** Open WebSockets. */
+  readonly sockets: { readonly count: number };
 }
 
 /** For people: "3m20s". */
@@ -47,14 +49,29 @@ const endpoints = {
   files_mkdir: "/files/mkdir",
   files_upload: "/files/upload",
   files_download: "/files/download",
+  files_watch: "/files/watch",
+  execute_ipython: "/execute/ipython",
+  execute_async: "/execute/async",
+  execute_background: "/execute/background",
+  execute_processes: "/execute/processes",
+  execute_stream: "/execute/stream",
+  commands_background: "/commands/background",
+  commands_stream: "/commands/stream",
+  terminal: "/terminal",
+  metrics: "/metrics/snapshot",
+  cache: "/cache/stats",
+  jupyter_sessions: "/jupyter/sessions",
 };
 
 function featuresOf(settings: AgentSettings): Record<string, boolean> {
-  const own = { code_execution: true, commands: true, files: true, env: true, terminal: false, desktop: false };
+  const own = {
+    ...{ code_execution: true, commands: true, files: true, env: true, background: true, callbacks: true },
+    ...{ streaming: true, terminal: true, file_watch: true, metrics: true, pause: true, desktop: false },
+  };
   return { ...own, ...Object.fromEntries(settings.features.map((name) => [name.replaceAll("-", "_"), true])) };
 }
 
-export function infoRoutes({ settings, lifecycle, clock, startedAt }: InfoOptions): Route[] {
+export function infoRoutes({ settings, lifecycle, clock, startedAt, sockets }: InfoOptions): Route[] {
   const features = featuresOf(settings);
   const id = () => lifecycle.sandbox()?.sandbox_id ?? settings.BULKHEAD_INSTANCE_ID;
   const uptime = () => {
@@ -69,7 +86,7 @@ export function infoRoutes({ settings, lifecycle, clock, startedAt }: InfoOption
     go_version: process.version,
     vm_id: id(),
     features,
-    active_streams: 0,
+    active_streams: sockets.count,
     active_executions: lifecycle.state().active_executions,
   });
   const info = (): InfoResponse => ({

@@ -8,9 +8,10 @@ import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
 import { toRfc3339 } from "#contracts/time.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { AgentClock } from "./clock.ts";
+import type { RequestMetrics } from "./metrics/request-metrics.ts";
 import { proxyRequest, proxyUpgrade } from "./port-proxy.ts";
 import { makeAgentRequest, sendJson } from "./request.ts";
-import type { Router } from "./router.ts";
+import type { Match, Router } from "./router.ts";
 import type { SocketRoute } from "./socket.ts";
 import type { SelfSigned } from "./tls/self-signed.ts";
 import { makeSocketDispatch, type SocketDispatch } from "./ws/dispatch.ts";
@@ -18,6 +19,8 @@ import type { OpenSockets } from "./ws/open-sockets.ts";
 
 export interface AgentServerOptions {
   readonly router: Router;
+  /** Where each answered request is counted. */
+  readonly requests: RequestMetrics;
   readonly sockets: readonly SocketRoute[];
   /** Where open WebSockets are counted. */
   readonly openSockets: OpenSockets;
@@ -54,12 +57,20 @@ async function dispatch(options: AgentServerOptions, req: IncomingMessage, res: 
     res.on("close", options.onActivity);
   }
   const match = options.router.match(req.method ?? "GET", request.path);
+  count(options, req, res, match);
   if (match.kind === "none") throw new BulkheadError("RESOURCE_NOT_FOUND", `No such route: ${request.path}`);
   if (match.kind === "method") {
     res.setHeader("allow", match.allowed.join(", "));
     throw new BulkheadError("METHOD_NOT_ALLOWED", `${request.path} takes ${match.allowed.join(", ")}.`);
   }
   await match.route.handle(request);
+}
+
+/** By the route's own pattern: paths that nobody serves are one. */
+function count({ requests, clock }: AgentServerOptions, req: IncomingMessage, res: ServerResponse, match: Match): void {
+  const began = clock.now();
+  const route = match.kind === "route" ? match.route.path : "(none)";
+  res.once("close", () => requests.note(`${req.method ?? "GET"} ${route}`, res.statusCode, clock.now() - began));
 }
 
 function answerError(

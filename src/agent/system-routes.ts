@@ -85,8 +85,14 @@ function isUserProcess(stat: ProcessStat, uid: number | undefined): boolean {
   return uidOf(stat.pid) === (uid ?? process.getuid?.());
 }
 
+export interface SystemFigures {
+  system(): SystemResponse;
+  processes(): ProcessesResponse;
+  processCount(): number;
+}
+
 /** Figures of the sandbox, not of the machine: what /proc shows of the sandbox's own processes, against the sandbox's limits. */
-export function systemRoutes({ lifecycle, clock, startedAt, uid, disk, meter }: SystemOptions): Route[] {
+export function makeSystemFigures({ lifecycle, clock, startedAt, uid, disk, meter }: SystemOptions): SystemFigures {
   let before = { at: startedAt, ticks: 0 };
   const cores = () => lifecycle.sandbox()?.resources.vcpu ?? availableParallelism();
   const memoryMb = () => lifecycle.sandbox()?.resources.memory_mb ?? totalmem() / bytesPerMb;
@@ -123,8 +129,12 @@ export function systemRoutes({ lifecycle, clock, startedAt, uid, disk, meter }: 
     return { processes: list, count: list.length, timestamp: toRfc3339(clock.now()) };
   }
 
+  return { system, processes, processCount: () => all().filter((stat) => isUserProcess(stat, uid)).length };
+}
+
+export function systemRoutes(figures: SystemFigures): Route[] {
   return [
-    { method: "GET", path: "/system", handle: (request) => request.send(200, system()) },
-    { method: "GET", path: "/processes", handle: (request) => request.send(200, processes()) },
+    { method: "GET", path: "/system", handle: (request) => request.send(200, figures.system()) },
+    { method: "GET", path: "/processes", handle: (request) => request.send(200, figures.processes()) },
   ];
 }

@@ -1,6 +1,7 @@
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { Language } from "#contracts/agent/languages.ts";
 import { BulkheadError } from "#contracts/errors.ts";
+import type { CompileCache } from "../compile-cache.ts";
 import type { Programs } from "./programs.ts";
 import { pythonLoader } from "./python-loader.ts";
 import type { RichResult, Runner, RunPython, RunRequest, RunResult } from "./run.ts";
@@ -15,6 +16,8 @@ export interface CodeRequest
 
 export interface LanguageOptions {
   readonly run: Runner;
+  /** Keeps compiled TypeScript. */
+  readonly cache: CompileCache;
   readonly programs: Programs;
   /** Given: python with rich output. */
   readonly runPython?: RunPython;
@@ -38,8 +41,10 @@ async function then(
   return { ...second, durationMs: first.durationMs + second.durationMs };
 }
 
-function typescript({ run, programs }: LanguageOptions): RunCode {
+function typescript({ run, programs, cache }: LanguageOptions): RunCode {
   return async ({ code, ...request }) => {
+    const known = cache.get(code);
+    if (known !== undefined) return run({ ...request, args: ["-"], stdin: known });
     const args = ["--loader=ts", "--platform=node", "--target=node20", "--log-level=error", "--sourcefile=main.ts"];
     // Descriptor 4 and not stdout: compiled code may be longer than the output that is kept.
     const command = 'exec "$@" >&4';
@@ -50,9 +55,9 @@ function typescript({ run, programs }: LanguageOptions): RunCode {
       stdin: code,
       reportLimit: 64 * 1024 * 1024,
     });
-    return then(compiled, request, (timeoutMs) =>
-      run({ ...request, timeoutMs, args: ["-"], stdin: compiled.report?.toString("utf8") ?? "" }),
-    );
+    const program = compiled.report?.toString("utf8") ?? "";
+    if (compiled.exitCode === 0) cache.put(code, program);
+    return then(compiled, request, (timeoutMs) => run({ ...request, timeoutMs, args: ["-"], stdin: program }));
   };
 }
 

@@ -58,7 +58,7 @@ export function makeFreezer({ processes, timers, clock }: FreezerOptions): Freez
   }
 
   /** One after the other: a thaw that overtook its freeze would be lost. */
-  function inTurn(work: () => Promise<void>): Promise<void> {
+  function inTurn(work: () => Promise<void> | void): Promise<void> {
     const done = queue.then(work);
     queue = done.catch(() => undefined);
     return done;
@@ -81,7 +81,7 @@ export function makeFreezer({ processes, timers, clock }: FreezerOptions): Freez
         patrol();
       }),
     thaw: () =>
-      inTurn(async () => {
+      inTurn(() => {
         if (frozen) goOn();
       }),
   };

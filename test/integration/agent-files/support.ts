@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "#agent/clock.ts";
 import { type FileRouteOptions, fileRoutes } from "#agent/files/routes.ts";
+import { makeRequestMetrics } from "#agent/metrics/request-metrics.ts";
 import { makeRouter } from "#agent/router.ts";
 import { makeAgentServer } from "#agent/server.ts";
 import { makeOpenSockets } from "#agent/ws/open-sockets.ts";
@@ -39,7 +40,7 @@ export async function startFileServer(options: Partial<FileRouteOptions> = {}): 
   for (const directory of [root, secondRoot, outside]) mkdirSync(directory);
   const socket = join(base, "agent.sock");
   const router = makeRouter(fileRoutes({ roots: [root, secondRoot], logger: noopLogger, ...options }));
-  const sockets = { sockets: [], openSockets: makeOpenSockets() };
+  const sockets = { sockets: [], requests: makeRequestMetrics(), openSockets: makeOpenSockets() };
   const server = makeAgentServer({ router, ...sockets, logger: noopLogger, clock: systemClock, onActivity: () => {} });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
 

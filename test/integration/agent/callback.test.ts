@@ -26,7 +26,7 @@ let port: number;
 let received: Received[] = [];
 let decisions: EgressDecision[] = [];
 let answer: (res: ServerResponse) => void = () => {};
-const cleanups: (() => Promise<unknown> | void)[] = [];
+const cleanups: (() => unknown)[] = [];
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -52,7 +52,7 @@ beforeAll(async () => {
   const proxy = makeEgressProxy({
     resolver: { lookupAll: (host) => Promise.resolve([host === receiverHost ? "127.0.0.2" : "10.1.2.3"]) },
     policy: makePublicOnlyPolicy({ hostAddresses: () => [], allowAddresses: ["127.0.0.2"] }),
-    decisions: { record: (decision) => void decisions.push(decision) },
+    decisions: { record: (decision) => decisions.push(decision) },
     clock: systemClock,
     logger: noopLogger,
   });
@@ -65,8 +65,8 @@ beforeAll(async () => {
   cleanups.push(
     () => agent.stop(),
     () => listener.close(),
-    () => void receiver.closeAllConnections(),
-    () => void receiver.close(),
+    () => receiver.closeAllConnections(),
+    () => receiver.close(),
   );
 });
 afterAll(async () => {

@@ -66,7 +66,7 @@ describe("bad requests", () => {
     ["POST", "/execute", `{"code":"${"x".repeat(8 * 1024 * 1024)}"}`, 413, "PAYLOAD_TOO_LARGE"],
     ["GET", "/execute", undefined, 405, "METHOD_NOT_ALLOWED"],
     ["GET", "/no/such", undefined, 404, "RESOURCE_NOT_FOUND"],
-    ["POST", "/execute/background", "{}", 400, "INVALID_REQUEST"],
+    ["POST", "/execute/background", "{}", 400, "MISSING_PARAMETER"],
     ["GET", "/desktop/vnc/status", undefined, 400, "DESKTOP_NOT_AVAILABLE"],
     ["PUT", "/env", '{"env_vars":{"A":1}}', 400, "INVALID_REQUEST"],
   ])("%s %s is refused with a typed error", async (method, path, body, status, code) => {

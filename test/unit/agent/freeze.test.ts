@@ -15,7 +15,7 @@ function machine(first: readonly ProcessStat[]) {
   const all = new Map(first.map((each) => [each.pid, each]));
   const signals: string[] = [];
   const stopping = new Set<number>();
-  let onSignal = (_pid: number): void => {};
+  let onSignal: (pid: number) => void = () => {};
   const set = (pid: number, state: string) => {
     const each = all.get(pid);
     if (each !== undefined) all.set(pid, { ...each, state });
@@ -51,14 +51,11 @@ function machine(first: readonly ProcessStat[]) {
   };
   /** Time passes until `work` is done. */
   async function whileTimePasses<T>(work: Promise<T>): Promise<T> {
-    let done = false;
-    void work.then(
-      () => (done = true),
-      () => (done = true),
-    );
-    for (let turn = 0; turn < 100_000 && !done; turn += 1) {
-      for (let micro = 0; micro < 5; micro += 1) await Promise.resolve();
-      if (!done) tick();
+    const done = new AbortController();
+    void work.finally(() => done.abort()).catch(() => {});
+    for (let turn = 0; turn < 100_000 && !done.signal.aborted; turn += 1) {
+      for (let micro = 0; micro < 8; micro += 1) await Promise.resolve();
+      if (!done.signal.aborted) tick();
     }
     return work;
   }
