@@ -38,6 +38,10 @@ export async function listSandboxes(
   };
 }
 
+/** Records read at a time where few of them may match. */
+const filteredStep = 250;
+const isFiltered = ({ statuses, region }: SandboxQuery) => statuses !== null || region !== null;
+
 const orderOf = (record: SandboxRecord) => sortKeyOf(record.createdAt, record.id);
 
 function matches(record: SandboxRecord, query: SandboxQuery): boolean {
@@ -62,7 +66,7 @@ async function readMatching(
       KeyConditionExpression: after === null ? "gsi1pk = :p" : "gsi1pk = :p AND gsi1sk < :after",
       ExpressionAttributeValues: { ":p": partition, ...(after === null ? {} : { ":after": after }) },
       ScanIndexForward: false,
-      Limit: Math.max(query.limit + 1, 25),
+      Limit: Math.max(query.limit + 1, isFiltered(query) ? filteredStep : 25),
       ...(start === null ? {} : { ExclusiveStartKey: start }),
     });
     found.push(...parseGood(deps, page.items, sandboxItemSchema).filter((record) => matches(record, query)));

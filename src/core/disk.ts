@@ -19,6 +19,14 @@ export async function keepsDisk(
   instanceId: string,
 ): Promise<boolean> {
   const instance = await stores.instances.get(instanceId);
-  if (instance?.sandboxId == null) return false;
+  return instance !== undefined && keepsDiskOf(stores, instance);
+}
+
+/** The same of an instance whose record may be gone by now. */
+export async function keepsDiskOf(
+  stores: { readonly sandboxes: Pick<SandboxStore, "get"> },
+  instance: Pick<InstanceRecord, "id" | "diskId" | "sandboxId">,
+): Promise<boolean> {
+  if (instance.sandboxId === null) return false;
   return outlives(await stores.sandboxes.get(instance.sandboxId), diskOf(instance));
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { CoreDeps } from "./deps.ts";
+import { keepsDiskOf } from "./disk.ts";
 import { each } from "./each.ts";
 import type { Ender } from "./end.ts";
 import type { InstanceRecord, TemplateRecord } from "./model.ts";
@@ -53,7 +54,9 @@ export function makeLauncher(deps: CoreDeps, ender: Ender): Launcher {
       const next = { ...current, providerId, enforced, version: current.version + 1 };
       if ((await ports.instances.replace(next)) === "written") return;
       const fresh = await ports.instances.get(record.id);
-      if (fresh === undefined || fresh.state === "stopping") return ports.compute.stop(record.id);
+      if (fresh === undefined || fresh.state === "stopping") {
+        return ports.compute.stop(record.id, { keepDisk: await keepsDiskOf(ports, record) });
+      }
       current = fresh;
     }
   }

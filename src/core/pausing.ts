@@ -11,11 +11,12 @@ export interface Pausing {
 }
 
 /**
- * The record says what is wanted and is written first; the agent follows it, and is asked again by whoever finds that it does not. After
- * a freeze the record is looked at once more: somebody who resumed the sandbox meanwhile came too early to thaw it.
+ * Whatever is cut off, a sandbox that stands still says `paused`, and one that says so is brought to a stand by the sweeper: a pause is
+ * written before the agent is asked, a resume after. A freeze of somebody else may fall between the two steps of a resume, and a resume
+ * between those of a pause: each looks once more.
  */
 export function makePausing(deps: CoreDeps): Pausing {
-  const { sandboxes, agent, events, clock } = deps.ports;
+  const { sandboxes, agent, events, clock, logger } = deps.ports;
 
   async function endpointOf(record: SandboxRecord): Promise<Endpoint> {
     const instance = record.instanceId === null ? undefined : await deps.ports.instances.get(record.instanceId);
@@ -23,17 +24,21 @@ export function makePausing(deps: CoreDeps): Pausing {
     throw new BulkheadError("AGENT_UNREACHABLE", "The sandbox has no instance at the moment. Try again.");
   }
 
-  /** Writes `status` over `from`; what is there already is as good. */
+  /** One that is running or paused: the states that these operations lead to and from. */
+  async function requirePausing(principal: Principal, id: string): Promise<SandboxRecord> {
+    const record = await findLiveSandbox(sandboxes, principal, id);
+    if (record.status === "running" || record.status === "paused") return record;
+    throw notNow(record);
+  }
+
+  /** Writes it over what was found, or over what somebody else has made of that. What is there already is as good. */
   async function write(
     principal: Principal,
-    id: string,
-    from: "running" | "paused",
+    found: SandboxRecord,
     status: "running" | "paused",
   ): Promise<SandboxRecord> {
-    for (;;) {
-      const record = await findLiveSandbox(sandboxes, principal, id);
+    for (let record = found; ; record = await requirePausing(principal, record.id)) {
       if (record.status === status) return record;
-      if (record.status !== from) throw notNow(record);
       const next: SandboxRecord = {
         ...record,
         status,
@@ -44,16 +49,31 @@ export function makePausing(deps: CoreDeps): Pausing {
     }
   }
 
-  /** Takes the wish back: the sandbox runs, as far as anybody can tell. */
+  async function resume(principal: Principal, id: string): Promise<SandboxRecord> {
+    const found = await requirePausing(principal, id);
+    const endpoint = await endpointOf(found);
+    await agent.thaw(endpoint);
+    const record = await write(principal, found, "running");
+    events.publish({ type: "sandbox.running", record, endpoint });
+    await agent.thaw(endpoint);
+    return record;
+  }
+
+  /** Takes the wish back. An agent that does not answer may have followed it: then the sandbox stays paused. */
   async function takeBack(principal: Principal, id: string): Promise<void> {
-    const record = await write(principal, id, "paused", "running");
-    events.publish({ type: "sandbox.running", record, endpoint: await endpointOf(record) });
+    try {
+      await resume(principal, id);
+    } catch (error) {
+      logger.warn("pause neither done nor taken back, finished by the sweeper", { sandbox: id, error });
+    }
   }
 
   return {
+    resume,
     async pause(principal, id) {
-      const record = await write(principal, id, "running", "paused");
-      const endpoint = await endpointOf(record);
+      const found = await requirePausing(principal, id);
+      const endpoint = await endpointOf(found);
+      const record = await write(principal, found, "paused");
       events.publish({ type: "sandbox.resting", record, endpoint });
       try {
         await agent.freeze(endpoint);
@@ -64,13 +84,6 @@ export function makePausing(deps: CoreDeps): Pausing {
       const now = await findLiveSandbox(sandboxes, principal, id);
       if (now.status === "running") await agent.thaw(endpoint);
       return now;
-    },
-    async resume(principal, id) {
-      const record = await write(principal, id, "paused", "running");
-      const endpoint = await endpointOf(record);
-      await agent.thaw(endpoint);
-      events.publish({ type: "sandbox.running", record, endpoint });
-      return record;
     },
   };
 }

@@ -139,9 +139,18 @@ export function makeResting(deps: CoreDeps, ender: Ender): Resting {
       try {
         return await (config.launching === "here" ? startHere(starting, draft) : startElsewhere(starting, draft));
       } catch (thrown) {
-        await settleStopped(deps, ender, starting.id, draft.id);
+        await giveUp(starting.id, draft.id);
         throw thrown;
       }
+    }
+  }
+
+  /** Never throws, so that the caller hears why the start failed. */
+  async function giveUp(id: string, instanceId: string): Promise<void> {
+    try {
+      await settleStopped(deps, ender, id, instanceId);
+    } catch (error) {
+      logger.error("failed start not taken back, left to the sweeper", { sandbox: id, error });
     }
   }
 

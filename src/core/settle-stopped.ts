@@ -10,8 +10,8 @@ export function isRestarting(record: SandboxRecord): boolean {
 
 /**
  * A start that came to nothing: its instance goes, without the files, and the sandbox is stopped as it was before. One whose files went
- * with the instance has ended.
- * @param instanceId the start's own; a sandbox that has gone on with another one is left alone
+ * with the instance has ended. One that runs all the same, since the news of its last step was lost, is left alone.
+ * @param instanceId the start's own; a sandbox that has gone on with another one is left alone too
  */
 export async function settleStopped(
   deps: CoreDeps,
@@ -20,6 +20,8 @@ export async function settleStopped(
   instanceId: string | null,
 ): Promise<void> {
   const { sandboxes, events } = deps.ports;
+  const found = await sandboxes.get(sandboxId);
+  if (found?.instanceId === instanceId && found.status === "running") return;
   if (instanceId !== null && !(await endWithoutFiles(deps, instanceId))) {
     await ender.end(sandboxId, (record) =>
       isRestarting(record) && record.instanceId === instanceId ? "task_failed" : null,

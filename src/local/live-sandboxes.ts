@@ -34,7 +34,9 @@ export function trackLiveSandboxes(events: Events, sandboxes: Pick<SandboxServic
       instances.delete(record.id);
       return;
     }
-    targets.set(record.id, targetOf(record, endpoint));
+    // One at rest is looked up: what comes next is for the store to say.
+    if (event.type === "sandbox.running") targets.set(record.id, targetOf(record, endpoint));
+    else targets.delete(record.id);
     instances.set(record.id, record.instanceId);
     const { id: sandboxId, projectId, internetAccess } = record;
     identities.set(record.instanceId, { sandboxId, projectId, internetAccess });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { PlatformConfig } from "#core/config.ts";
 import { expiresAt } from "#core/deadlines.ts";
+import type { SandboxRecord } from "#core/model.ts";
 import { makePlatform, type Platform } from "#core/platform.ts";
 import type { CreateContext } from "#core/sandboxes.ts";
 import { type Fakes, makeFakes } from "#test/support/fakes.ts";
@@ -49,6 +50,10 @@ interface Sim {
   crash: () => void;
   readonly hear: (event: StreamEvent) => void;
   readonly known: string[];
+  /** When instances ended by themselves. */
+  readonly exits: Map<string, number>;
+  /** Disks that went with their instance. */
+  readonly lostDisks: Set<string>;
 }
 
 function makeSim(seed: number): Sim {
@@ -61,17 +66,34 @@ function makeSim(seed: number): Sim {
   world.compute.latencyMs = Math.floor(random() * 2_000);
   world.agent.latencyMs = Math.floor(random() * 200);
   world.agent.watchdog = random() < 0.5;
-  const chosen = random() < 0.5 ? config : elsewhere;
-  if (chosen === elsewhere) world.compute.placedAfterMs = Math.floor(random() * 40_000);
+  // Long enough for some to live through the good weather.
+  const chosen = { ...(random() < 0.5 ? config : elsewhere), idleTimeoutSeconds: random() < 0.5 ? 120 : 500 };
+  if (chosen.launching === "elsewhere") world.compute.placedAfterMs = Math.floor(random() * 40_000);
   const hear = (event: StreamEvent) => {
-    if (sim.config === elsewhere) tell(sim, 4_000, () => follow(sim, event));
+    if (sim.config.launching === "elsewhere") tell(sim, 4_000, () => follow(sim, event));
   };
-  const sim: Sim = { world, config: chosen, random, faultRate: 0, ...spawn(world, chosen, hear), hear, known: [] };
+  const sim: Sim = {
+    world,
+    config: chosen,
+    random,
+    faultRate: 0,
+    ...spawn(world, chosen, hear),
+    hear,
+    known: [],
+    exits: new Map(),
+    lostDisks: new Set(),
+  };
   world.compute.onExit((exit) => {
+    lose(sim, exit.instanceId);
     tell(sim, 5_000, () => sim.platform.instanceExited(exit));
   });
   world.compute.onPlaced((id, endpoint) => tell(sim, 5_000, () => sim.platform.instancePlaced(id, endpoint)));
   return sim;
+}
+
+function lose(sim: Sim, instanceId: string): void {
+  sim.exits.set(instanceId, sim.world.clock.now());
+  sim.lostDisks.add(sim.world.compute.diskOf(instanceId));
 }
 
 /** Events arrive late, twice, or never. */
@@ -88,7 +110,7 @@ function follow({ platform }: Sim, event: StreamEvent): Promise<void> {
 
 /** What runs each minute on AWS beside the sweeper. */
 function lookAround(sim: Sim): void {
-  if (sim.config === elsewhere) sim.platform.launcher.keep().catch(() => {});
+  if (sim.config.launching === "elsewhere") sim.platform.launcher.keep().catch(() => {});
   sim.world.clock.after(config.sweepEveryMs, () => lookAround(sim));
 }
 
@@ -125,7 +147,7 @@ function create(sim: Sim, change: Partial<CreateContext> = {}): void {
   const caller = new AbortController();
   const input = {
     template: { name: "base" },
-    timeoutSeconds: random() < 0.5 ? Math.ceil(random() * 300) : null,
+    timeoutSeconds: random() < 0.3 ? Math.ceil(random() * 300) : null,
     internetAccess: true,
     env: {},
   };
@@ -140,17 +162,34 @@ function create(sim: Sim, change: Partial<CreateContext> = {}): void {
   if (random() < 0.2) sim.world.clock.after(random() * 3_000, () => caller.abort());
 }
 
+/** Callers who do not know of each other, e.g. a start while a stop is under way. */
+function rest(sim: Sim, id: string): void {
+  const { sandboxes } = sim.platform;
+  const wishes = Math.floor(sim.random() * sim.random() * 3) + 1;
+  for (let count = 0; count < wishes; count += 1) {
+    const wish = pick(sim, ["pause", "resume", "stop", "start"] as const) ?? "pause";
+    sim.world.clock.after(sim.random() * 500, () => void sandboxes[wish](aPrincipal, id, aContext).catch(ignore));
+  }
+}
+
+function vanish(sim: Sim, instanceId: string): void {
+  lose(sim, instanceId);
+  sim.world.compute.vanish(instanceId);
+}
+
 function act(sim: Sim): void {
   const { random, platform, world } = sim;
-  const id = pick(sim, sim.known) ?? "";
+  // Mostly of the youngest: the others have ended.
+  const id = pick(sim, random() < 0.8 ? sim.known.slice(-4) : sim.known) ?? "";
   const instance = pick(sim, [...world.compute.existing.keys()]) ?? "";
   const what = random();
-  if (what < 0.45) create(sim);
-  else if (what < 0.6) platform.sandboxes.kill(aPrincipal, id, aContext).catch(ignore);
-  else if (what < 0.7) platform.sandboxes.setTimeout(aPrincipal, id, 200, aContext).catch(ignore);
-  else if (what < 0.78) platform.sandboxes.touch(id).catch(ignore);
+  if (what < 0.3) create(sim);
+  else if (what < 0.38) platform.sandboxes.kill(aPrincipal, id, aContext).catch(ignore);
+  else if (what < 0.46) platform.sandboxes.setTimeout(aPrincipal, id, 200, aContext).catch(ignore);
+  else if (what < 0.5) platform.sandboxes.touch(id).catch(ignore);
+  else if (what < 0.78) rest(sim, id);
   else if (what < 0.84) world.compute.exit(instance, "out_of_memory");
-  else if (what < 0.88) world.compute.vanish(instance);
+  else if (what < 0.88) vanish(sim, instance);
   else if (what < 0.92) world.agent.silent.add(instance);
   else if (what < 0.97) platform.sweeper.sweepOnce().catch(ignore);
   else sim.faultRate = random() < 0.5 ? 0 : random() * 0.15;
@@ -163,20 +202,54 @@ function restart(sim: Sim): void {
   sim.platform.start();
 }
 
+/** So long after its end every instance that ended by itself is known to have done so. */
+const noticedMs = 3 * config.sweepEveryMs;
+
+/** What a record says of its sandbox's instance and files is true. */
+function checkBacking(sim: Sim, record: SandboxRecord): void {
+  const { compute, agent } = sim.world;
+  if (record.status === "stopped") {
+    expect(record.instanceId, `${record.id} stopped with an instance`).toBeNull();
+    expect(compute.disks.has(record.diskId ?? ""), `${record.id} stopped without files`).toBe(true);
+    return;
+  }
+  const instanceId = record.instanceId ?? "";
+  const exitedAt = sim.exits.get(instanceId) ?? 0;
+  if (exitedAt + noticedMs > sim.world.clock.now()) return;
+  expect(compute.existing.has(instanceId), `${record.id} has no instance`).toBe(true);
+  if (record.diskId !== null) {
+    const { diskId } = compute.existing.get(instanceId) ?? {};
+    expect(diskId ?? instanceId, `${record.id} on other files than its own`).toBe(record.diskId);
+  }
+  if (agent.silent.has(instanceId)) return;
+  expect(agent.isFrozen(instanceId), `${record.id} is ${record.status}`).toBe(record.status === "paused");
+}
+
 async function check(sim: Sim): Promise<void> {
   const { stores, compute, agent, clock } = sim.world;
   const owners = new Map<string, string>();
+  const disks = new Set<string>();
   let live = 0;
   for await (const record of stores.sandboxes.listLive()) {
     live += 1;
-    expect(["creating", "deleting"], `${record.id} stuck in ${record.status}`).not.toContain(record.status);
+    const isLate = (record.statusDeadlineAt ?? clock.now()) <= clock.now();
+    const onItsWay = ["creating", "deleting"].includes(record.status);
+    expect(onItsWay && isLate, `${record.id} stuck in ${record.status}`).toBe(false);
+    if (record.instanceId !== null) {
+      expect(owners.get(record.instanceId), "two sandboxes on one instance").toBeUndefined();
+      owners.set(record.instanceId, record.id);
+    }
+    if (onItsWay) continue;
     expect(expiresAt(record.deadlines) + 2 * config.sweepEveryMs, `${record.id} outlives its lease`).toBeGreaterThan(
       clock.now(),
     );
-    expect(compute.existing.has(record.instanceId ?? ""), `${record.id} has no instance`).toBe(true);
-    expect(owners.get(record.instanceId ?? ""), "two sandboxes on one instance").toBeUndefined();
-    owners.set(record.instanceId ?? "", record.id);
+    checkBacking(sim, record);
+    if (record.diskId !== null) {
+      expect(disks.has(record.diskId), "two sandboxes on one disk").toBe(false);
+      disks.add(record.diskId);
+    }
   }
+  for (const disk of compute.disks) expect(disks.has(disk), `disk ${disk} leaked`).toBe(true);
   const records = new Set<string>();
   for await (const record of stores.instances.listAll()) {
     records.add(record.id);
@@ -208,6 +281,12 @@ async function run(seed: number): Promise<void> {
   await clock.advance(config.maxLifetimeSeconds * 1000 + 4 * config.sweepEveryMs);
   await check(sim);
   for await (const record of stores.sandboxes.listLive()) expect.fail(`${record.id} outlived its lifetime`);
+  for (const id of sim.known) {
+    const tombstone = await stores.sandboxes.get(id);
+    // One that never was stopped may also be a create that was cut off.
+    if (tombstone?.endReason !== "task_failed" || tombstone.diskId === null) continue;
+    expect(sim.lostDisks.has(tombstone.diskId), `${id} lost its files without a cause`).toBe(true);
+  }
 }
 
 describe("the platform in a faulty world", () => {

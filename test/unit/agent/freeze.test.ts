@@ -53,9 +53,10 @@ function machine(first: readonly ProcessStat[]) {
   async function whileTimePasses<T>(work: Promise<T>): Promise<T> {
     const done = new AbortController();
     void work.finally(() => done.abort()).catch(() => {});
-    for (let turn = 0; turn < 100_000 && !done.signal.aborted; turn += 1) {
+    for (let turn = 0; turn < 100_000; turn += 1) {
       for (let micro = 0; micro < 8; micro += 1) await Promise.resolve();
-      if (!done.signal.aborted) tick();
+      if (done.signal.aborted) break;
+      tick();
     }
     return work;
   }

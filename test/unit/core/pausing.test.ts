@@ -72,6 +72,16 @@ describe("pause and resume", () => {
     expect((await world.record(id)).status).toBe("running");
   });
 
+  it("leave it paused where the agent may have followed and does not say so", async () => {
+    const { world, id, instance, pause } = await withSandbox();
+    world.agent.silent.add(instance);
+    expect(await outcomeOf(pause())).toEqual({ code: "AGENT_UNREACHABLE" });
+    world.agent.silent.delete(instance);
+    expect((await world.record(id)).status).toBe("paused");
+    await world.platform.sweeper.sweepOnce();
+    expect(await agrees(world, id, instance)).toBe(true);
+  });
+
   it("are finished by the sweeper where their caller died in between", async () => {
     const { world, id, instance, pause, resume } = await withSandbox();
     world.faults = dyingAt((call) => call === "agent.freeze");
@@ -81,11 +91,13 @@ describe("pause and resume", () => {
     expect(await world.record(id)).toMatchObject({ status: "paused" });
     await world.platform.sweeper.sweepOnce();
     expect(world.agent.isFrozen(instance)).toBe(true);
-    world.faults = dyingAt((call) => call === "agent.thaw");
+    world.faults = dyingAt((call) => call === "sandboxes.replace");
     void resume();
     await world.clock.advance(1);
     world.faults = {};
-    expect(await world.record(id)).toMatchObject({ status: "running" });
+    expect(world.agent.isFrozen(instance)).toBe(false);
+    await world.platform.sweeper.sweepOnce();
+    expect(await world.record(id)).toMatchObject({ status: "paused" });
     expect(world.agent.isFrozen(instance)).toBe(true);
     await resume();
     expect(world.agent.isFrozen(instance)).toBe(false);

@@ -144,6 +144,25 @@ describe("stop and start", () => {
     expect(new Set(records.map(({ instanceId }) => instanceId)).size).toBe(1);
   });
 
+  it("run on where the answer to the last step of a start was lost", async () => {
+    const one = await ofSandbox(await makeWorld());
+    await one.stop();
+    let replaced = 0;
+    one.world.faults = {
+      after(call) {
+        if (call !== "sandboxes.replace") return;
+        replaced += 1;
+        if (replaced === 2) throw new BulkheadError("SERVICE_UNAVAILABLE", "no answer");
+      },
+    };
+    expect(await outcomeOf(one.start())).toEqual({ code: "SERVICE_UNAVAILABLE" });
+    one.world.faults = {};
+    await one.sweep();
+    const record = await one.world.record(one.id);
+    expect(record).toMatchObject({ status: "running", diskId: one.instance });
+    expect((await one.start()).instanceId).toBe(record.instanceId);
+  });
+
   it.each(["sandboxes.replace", "compute.stop", "instances.remove"])(
     "neither lose the files nor leave the instance when a stop dies at %s",
     async (step) => {
@@ -203,6 +222,25 @@ describe("where another process launches", () => {
     expect(record).toMatchObject({ status: "running", diskId: sandbox.instanceId, sealedEnv: null });
     expect(world.compute.existing.get(record.instanceId ?? "")).toMatchObject({ diskId: sandbox.instanceId });
     expect(world.agent.activation(record.instanceId ?? "")).toMatchObject({ sandbox_id: id, env: { A: "1" } });
+  });
+
+  it("a launch that comes after its start was given up takes no files with it", async () => {
+    const world = await makeElsewhereWorld();
+    const { sandboxes } = world.platform;
+    const creating = world.create();
+    await world.clock.advance(40_000);
+    const { sandbox } = await creating;
+    await sandboxes.stop(aPrincipal, sandbox.id, aContext);
+    world.faults = { before: (call) => (call === "compute.launch" ? world.clock.sleep(900_000) : undefined) };
+    const starting = outcomeOf(sandboxes.start(aPrincipal, sandbox.id, aContext));
+    for (let lap = 0; lap < 50; lap += 1) {
+      await world.clock.advance(20_000);
+      await world.platform.sweeper.sweepOnce();
+    }
+    await starting;
+    expect(await world.record(sandbox.id)).toMatchObject({ status: "stopped", instanceId: null });
+    expect(world.compute.launches).toHaveLength(2);
+    expect([...world.compute.disks, ...world.compute.existing.keys()]).toEqual([sandbox.instanceId]);
   });
 
   it("a start that never comes to anything leaves it stopped with its files", async () => {
