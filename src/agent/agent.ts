@@ -20,6 +20,9 @@ import { fileRoutes } from "./files/routes.ts";
 import { makeFreezer } from "./freeze/freezer.ts";
 import { userProcesses } from "./freeze/processes.ts";
 import { infoRoutes } from "./info-routes.ts";
+import { kernelStarter } from "./interpreter/kernel-starter.ts";
+import { makeKernels } from "./interpreter/kernels.ts";
+import { defaultContext, interpreterRoutes } from "./interpreter/routes.ts";
 import { makeRunPython } from "./interpreter/run-python.ts";
 import { type EndCause, makeLifecycle } from "./lifecycle.ts";
 import { makeRequestMetrics } from "./metrics/request-metrics.ts";
@@ -72,8 +75,12 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const disk = roots[0] ?? "/workspace";
   const figures = makeSystemFigures({ lifecycle, clock, startedAt, ...user, disk, ...(meter && { meter }) });
   const requests = makeRequestMetrics();
+  const kernels = makeKernels({
+    ...{ timers, clock, sandboxEnv: () => lifecycle.env() },
+    start: kernelStarter({ ...user, programs, marks, tools, cwd: disk, environment, lifecycle }),
+  });
   const sockets: SocketRoute[] = [
-    ...streamRoutes(running),
+    ...streamRoutes({ ...running, runCell: ({ context, ...cell }) => kernels.run(context ?? defaultContext, cell) }),
     ...terminalRoutes({ ...user, tools, marks, lifecycle, clock, logger, baseEnv: environment, home: roots[0] ?? "/" }),
     ...watchRoutes({ roots: [...roots], clock }),
   ];
@@ -87,6 +94,7 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
     ...envRoutes(lifecycle, clock),
     ...execRoutes(running),
     ...backgroundRoutes({ ...running, registry, processes }),
+    ...interpreterRoutes({ kernels, lifecycle, clock }),
     asyncRoute({ ...running, registry, timers, ...(egress && { egressPort: egress.port }) }),
     ...withRoom(meter, fileRoutes({ roots: [...roots], ...user, logger })),
     ...upgradeOnlyRoutes(sockets),

@@ -1,24 +1,9 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Route } from "./router.ts";
 
-/** Parts of the Hopx API that this agent does not have. 4xx, never 5xx: clients resend on 5xx (contract rule 19). */
-const missing = ["/execute/ipython", "/cache/*", "/metrics", "/metrics/*", "/jupyter/*"];
-
-function notSupported(path: string): BulkheadError {
-  return new BulkheadError("INVALID_REQUEST", `${path} is not supported yet. Use POST /execute or POST /commands/run.`);
-}
-
+/** Parts of the Hopx API that these templates do not have. 4xx, never 5xx: clients resend on 5xx (contract rule 19). */
 export function unsupportedRoutes(): Route[] {
   return [
-    ...missing.map(
-      (path): Route => ({
-        method: "ANY",
-        path,
-        handle(request) {
-          throw notSupported(request.path);
-        },
-      }),
-    ),
     {
       method: "ANY",
       path: "/desktop/*",

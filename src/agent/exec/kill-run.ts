@@ -1,7 +1,7 @@
 import type { Marks } from "./marks.ts";
 
 /** What is signalled: a process, or with a negative number a process group. */
-export type Signal = (target: number, signal: "SIGTERM" | "SIGSTOP" | "SIGKILL") => void;
+export type Signal = (target: number, signal: "SIGINT" | "SIGTERM" | "SIGSTOP" | "SIGKILL") => void;
 
 /** Ignores what has gone already. */
 export const signalProcess: Signal = (target, signal) => {

@@ -60,6 +60,7 @@ export interface RichOutput {
   readonly json?: unknown;
   readonly svg?: string;
   readonly markdown?: string;
+  readonly latex?: string;
   readonly result?: string;
   readonly dataframe?: unknown;
 }

@@ -1,6 +1,8 @@
 import type { Logger } from "#telemetry/logger.ts";
 import { noopLogger } from "#telemetry/logger.ts";
-import type { RichOutput, Runner, RunPython } from "../exec/run.ts";
+import type { Runner, RunPython } from "../exec/run.ts";
+import { type Fields, isFields } from "../fields.ts";
+import { notesOf, richOf } from "./rich-report.ts";
 
 export interface RunPythonOptions {
   readonly run: Runner;
@@ -12,34 +14,14 @@ export interface RunPythonOptions {
 /** All kinds of output together; run.py caps each one lower. */
 const reportLimit = 48 * 2 ** 20;
 
-type Report = Readonly<Record<string, unknown>>;
-
-function isReport(value: unknown): value is Report {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** User code may write to the descriptor too, so a report is anything until it was looked at. */
-function parseReport(bytes: Buffer): Report | undefined {
+function parseReport(bytes: Buffer): Fields | undefined {
   try {
     const value: unknown = JSON.parse(bytes.toString("utf8"));
-    return isReport(value) ? value : undefined;
+    return isFields(value) ? value : undefined;
   } catch {
     return undefined;
   }
-}
-
-const textKinds = ["png", "html", "svg", "markdown", "result"] as const;
-const valueKinds = ["json", "dataframe"] as const;
-
-function richOf(report: Report): RichOutput {
-  const texts = textKinds.filter((kind) => typeof report[kind] === "string").map((kind) => [kind, report[kind]]);
-  const values = valueKinds.filter((kind) => kind in report).map((kind) => [kind, report[kind]]);
-  return Object.fromEntries([...texts, ...values]) as RichOutput;
-}
-
-function notesOf(report: Report): readonly string[] {
-  const { notes } = report;
-  return Array.isArray(notes) ? notes.filter((note) => typeof note === "string").slice(0, 20) : [];
 }
 
 function withNotes(stderr: string, notes: readonly string[]): string {
@@ -62,6 +44,6 @@ export function makeRunPython({ run, tools, logger = noopLogger }: RunPythonOpti
       logger.debug("unreadable report of a python run", { bytes: result.report.length });
       return result;
     }
-    return { ...result, stderr: withNotes(result.stderr, notesOf(report)), rich: richOf(report) };
+    return { ...result, stderr: withNotes(result.stderr, notesOf(report["notes"])), rich: richOf(report) };
   };
 }

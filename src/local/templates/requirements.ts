@@ -6,6 +6,21 @@ import { BulkheadError } from "#contracts/errors.ts";
  */
 
 const everywhere = [
+  "asttokens==3.0.2",
+  "decorator==5.3.1",
+  "executing==2.3.0",
+  "jedi==0.20.1",
+  "matplotlib-inline==0.2.2",
+  "parso==0.8.7",
+  "pexpect==4.9.0",
+  "prompt-toolkit==3.0.53",
+  "ptyprocess==0.7.0",
+  "pure-eval==0.2.4",
+  "pygments==2.21.0",
+  "stack-data==0.6.3",
+  "traitlets==5.16.1",
+  "typing-extensions==4.16.0",
+  "wcwidth==0.9.4",
   "certifi==2026.10.18",
   "charset-normalizer==3.5.2",
   "cloudpickle==3.1.2",
@@ -27,7 +42,9 @@ const everywhere = [
 /** numpy and its kin dropped Python 3.10 in 2025. */
 const forPython310 = [
   "contourpy==1.3.2",
+  "exceptiongroup==1.3.1",
   "fonttools==4.65.0",
+  "ipython==8.39.0",
   "matplotlib==3.10.9",
   "numpy==2.2.6",
   "pandas==2.3.3",
@@ -42,10 +59,13 @@ const forPython310 = [
 const forLaterPythons = [
   "contourpy==1.3.3",
   "fonttools==4.68.0",
+  "ipython==9.18.1",
+  "ipython-pygments-lexers==1.1.1",
   "matplotlib==3.11.2",
   "numpy==2.4.6",
   "pandas==3.1.1",
   "pillow==13.0.0",
+  "psutil==7.2.2",
   "python-dateutil==4.0.0",
   "scikit-learn==1.9.1",
   "scipy==1.17.1",
