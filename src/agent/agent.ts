@@ -20,10 +20,8 @@ import { fileRoutes } from "./files/routes.ts";
 import { makeFreezer } from "./freeze/freezer.ts";
 import { userProcesses } from "./freeze/processes.ts";
 import { infoRoutes } from "./info-routes.ts";
-import { kernelStarter } from "./interpreter/kernel-starter.ts";
-import { makeKernels } from "./interpreter/kernels.ts";
+import { makeInterpreter } from "./interpreter/interpreter.ts";
 import { defaultContext, interpreterRoutes } from "./interpreter/routes.ts";
-import { makeRunPython } from "./interpreter/run-python.ts";
 import { type EndCause, makeLifecycle } from "./lifecycle.ts";
 import { makeRequestMetrics } from "./metrics/request-metrics.ts";
 import { metricsRoutes } from "./metrics/routes.ts";
@@ -62,9 +60,13 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const timers = makeActiveTimers(clock);
   const marks = makeMarks();
   const run = makeRunner({ ...user, marks, timers });
-  const rich = settings.features.includes("rich-output") ? { runPython: makeRunPython({ run, tools }) } : {};
+  const disk = roots[0] ?? "/workspace";
+  const rich = settings.features.includes("rich-output");
+  const { runPython, kernels } = makeInterpreter({
+    ...{ run, programs, lifecycle, marks, timers, clock, logger, tools, cwd: disk, environment, rich, ...user },
+  });
   const cache = makeCompileCache();
-  const languages = makeLanguages({ run, programs, cache, ...rich, ...user });
+  const languages = makeLanguages({ run, programs, cache, runPython, ...user });
   const openSockets = makeOpenSockets();
   const processes = userProcesses(uid);
   const freezer = makeFreezer({ processes, timers, clock });
@@ -72,13 +74,8 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const running = { run, languages, programs, lifecycle, clock, logger, baseEnv: environment };
   const rehearsal = makeRehearsal({ lifecycle, run, clock, cwd: roots[0] ?? "/", env: environment });
   const meter = diskMeter(settings, clock, logger, end);
-  const disk = roots[0] ?? "/workspace";
   const figures = makeSystemFigures({ lifecycle, clock, startedAt, ...user, disk, ...(meter && { meter }) });
   const requests = makeRequestMetrics();
-  const kernels = makeKernels({
-    ...{ timers, clock, sandboxEnv: () => lifecycle.env() },
-    start: kernelStarter({ ...user, programs, marks, tools, cwd: disk, environment, lifecycle }),
-  });
   const sockets: SocketRoute[] = [
     ...streamRoutes({ ...running, runCell: ({ context, ...cell }) => kernels.run(context ?? defaultContext, cell) }),
     ...terminalRoutes({ ...user, tools, marks, lifecycle, clock, logger, baseEnv: environment, home: roots[0] ?? "/" }),

@@ -132,7 +132,8 @@ function isNotThereYet(thrown: unknown): boolean {
 function parse<T>(schema: z.ZodType<T>, text: string): T {
   try {
     return schema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw unreachable("answer is not what an agent says", cause);
+  } catch {
+    // No cause: a parse error may quote the answer, and that may hold an environment.
+    throw unreachable("answer is not what an agent says");
   }
 }

@@ -7,10 +7,13 @@ export function diskOf({ id, diskId }: Pick<InstanceRecord, "id" | "diskId">): s
   return diskId ?? id;
 }
 
-/** Whether a sandbox's files outlive the instance it has, or had: it is stopped, or being started again. */
-export function outlives(sandbox: SandboxRecord | undefined, disk: string): boolean {
-  if (sandbox === undefined || isOver(sandbox.status)) return false;
-  return sandbox.diskId === disk && (sandbox.status === "stopped" || sandbox.status === "creating");
+/**
+ * Whether a sandbox's files outlive one of its instances: it is stopped, or being started again, or goes on with another one, as after a
+ * launch that came too late.
+ */
+function outlives(sandbox: SandboxRecord | undefined, instance: Pick<InstanceRecord, "id" | "diskId">): boolean {
+  if (sandbox === undefined || isOver(sandbox.status) || sandbox.diskId !== diskOf(instance)) return false;
+  return sandbox.status === "stopped" || sandbox.status === "creating" || sandbox.instanceId !== instance.id;
 }
 
 /** Whether the files of an instance are to stay when it ends. Decided by what is stored, so that whoever repeats an end decides the same. */
@@ -28,5 +31,5 @@ export async function keepsDiskOf(
   instance: Pick<InstanceRecord, "id" | "diskId" | "sandboxId">,
 ): Promise<boolean> {
   if (instance.sandboxId === null) return false;
-  return outlives(await stores.sandboxes.get(instance.sandboxId), diskOf(instance));
+  return outlives(await stores.sandboxes.get(instance.sandboxId), instance);
 }

@@ -31,13 +31,17 @@ export function makePausing(deps: CoreDeps): Pausing {
     throw notNow(record);
   }
 
-  /** Writes it over what was found, or over what somebody else has made of that. What is there already is as good. */
+  /**
+   * Writes it over what was found, or over what somebody else has made of that. What is there already is as good.
+   * @returns null for a sandbox that has another instance by now, whose agent nobody has asked
+   */
   async function write(
     principal: Principal,
     found: SandboxRecord,
     status: "running" | "paused",
-  ): Promise<SandboxRecord> {
+  ): Promise<SandboxRecord | null> {
     for (let record = found; ; record = await requirePausing(principal, record.id)) {
+      if (record.instanceId !== found.instanceId) return null;
       if (record.status === status) return record;
       const next: SandboxRecord = {
         ...record,
@@ -54,6 +58,7 @@ export function makePausing(deps: CoreDeps): Pausing {
     const endpoint = await endpointOf(found);
     await agent.thaw(endpoint);
     const record = await write(principal, found, "running");
+    if (record === null) return resume(principal, id);
     events.publish({ type: "sandbox.running", record, endpoint });
     await agent.thaw(endpoint);
     return record;
@@ -68,24 +73,24 @@ export function makePausing(deps: CoreDeps): Pausing {
     }
   }
 
-  return {
-    resume,
-    async pause(principal, id) {
-      const found = await requirePausing(principal, id);
-      const endpoint = await endpointOf(found);
-      const record = await write(principal, found, "paused");
-      events.publish({ type: "sandbox.resting", record, endpoint });
-      try {
-        await agent.freeze(endpoint);
-      } catch (thrown) {
-        await takeBack(principal, id);
-        throw thrown;
-      }
-      const now = await findLiveSandbox(sandboxes, principal, id);
-      if (now.status === "running") await agent.thaw(endpoint);
-      return now;
-    },
-  };
+  async function pause(principal: Principal, id: string): Promise<SandboxRecord> {
+    const found = await requirePausing(principal, id);
+    const endpoint = await endpointOf(found);
+    const record = await write(principal, found, "paused");
+    if (record === null) return pause(principal, id);
+    events.publish({ type: "sandbox.resting", record, endpoint });
+    try {
+      await agent.freeze(endpoint);
+    } catch (thrown) {
+      await takeBack(principal, id);
+      throw thrown;
+    }
+    const now = await findLiveSandbox(sandboxes, principal, id);
+    if (now.status === "running" && now.instanceId === record.instanceId) await agent.thaw(endpoint);
+    return now;
+  }
+
+  return { pause, resume };
 }
 
 function notNow({ id, status }: SandboxRecord): BulkheadError {

@@ -135,8 +135,8 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
       const { sandboxId } = record;
       const sandbox = sandboxId === null ? undefined : await ports.sandboxes.get(sandboxId);
       if (sandbox !== undefined && isRestarting(sandbox)) await settleStopped(deps, ender, sandbox.id, record.id);
-      else if (sandboxId !== null && !sandboxes.instanceDied(sandboxId, record.id)) {
-        // A sandbox that went on with another instance is not concerned.
+      if (sandboxId !== null && !sandboxes.instanceDied(sandboxId, record.id)) {
+        // A sandbox that is stopped, or went on with another instance, is not concerned.
         await ender.end(sandboxId, (fresh) => (fresh.instanceId === record.id ? whyEnded(fresh, exit) : null), "agent");
       }
       // Also when a sandbox was ended: repeating it is harmless, and a warm one has no sandbox that would do it.

@@ -6,13 +6,17 @@ import type { CoreDeps } from "./deps.ts";
 import { diskOf } from "./disk.ts";
 import { findTemplate, running } from "./draft.ts";
 import type { Ender } from "./end.ts";
-import { findLiveSandbox } from "./find.ts";
+import { findLiveSandbox, sandboxEnded } from "./find.ts";
 import { isOver } from "./lifecycle.ts";
 import type { InstanceRecord, Principal, SandboxRecord } from "./model.ts";
 import { settleStopped } from "./settle-stopped.ts";
 
 export interface Resting {
-  /** Ends the instance; files, environment and deadlines stay. Safe to repeat. @throws BulkheadError SANDBOX_CREATING | AGENT_UNREACHABLE */
+  /**
+   * Ends the instance; files, environment and deadlines stay. Safe to repeat.
+   * @throws BulkheadError SANDBOX_CREATING | AGENT_UNREACHABLE | RESOURCE_LIMIT_ERROR for an environment too large to keep, SANDBOX_EXPIRED
+   * when the instance has just ended by itself, and its files with it
+   */
   stop(principal: Principal, id: string): Promise<SandboxRecord>;
   /**
    * A new instance on the same files. Answers `creating` where instances are launched elsewhere and it takes longer than a create may.
@@ -22,6 +26,8 @@ export interface Resting {
 }
 
 const pollMs = 250;
+/** Characters of a sealed environment that fit into a record: a stored item is at most 400 KB, and this is most of it. */
+const longestSealed = 360_000;
 
 export function makeResting(deps: CoreDeps, ender: Ender): Resting {
   const { ports, config } = deps;
@@ -32,7 +38,13 @@ export function makeResting(deps: CoreDeps, ender: Ender): Resting {
     if (instance.endpoint === null) return null;
     const env = await ports.agent.env(instance.endpoint);
     if (Object.keys(env).length === 0) return null;
-    return ports.vault.seal(env, { sandboxId: record.id, projectId: record.projectId });
+    const sealed = await ports.vault.seal(env, { sandboxId: record.id, projectId: record.projectId });
+    if (sealed.length <= longestSealed) return sealed;
+    throw new BulkheadError(
+      "RESOURCE_LIMIT_ERROR",
+      "The sandbox's variables are over the limit of what is kept while it is stopped. Make them smaller, or pause it instead.",
+      { details: { sealed_bytes: sealed.length, limit: longestSealed } },
+    );
   }
 
   async function stop(principal: Principal, id: string): Promise<SandboxRecord> {
@@ -71,6 +83,12 @@ export function makeResting(deps: CoreDeps, ender: Ender): Resting {
           ports.events.publish({ type, record: back, endpoint: instance.endpoint });
         }
         throw thrown;
+      }
+      if (thrown instanceof BulkheadError && thrown.code === "CONFLICT") {
+        const ended = await ender.end(before.id, (fresh) =>
+          fresh.status === "stopped" && fresh.version === stopped.version ? "task_failed" : null,
+        );
+        throw ended !== undefined && isOver(ended.status) ? sandboxEnded(ended) : thrown;
       }
       // The sandbox is stopped, and says so; what is left of its instance the sweeper finds.
       logger.error("instance of a stopped sandbox not ended, left to the sweeper", {

@@ -1,6 +1,7 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import type { CoreDeps } from "./deps.ts";
 import type { Ender } from "./end.ts";
+import { isOver } from "./lifecycle.ts";
 import type { SandboxRecord } from "./model.ts";
 
 /** Whether a sandbox is being started again, on files that it had before. */
@@ -9,8 +10,9 @@ export function isRestarting(record: SandboxRecord): boolean {
 }
 
 /**
- * A start that came to nothing: its instance goes, without the files, and the sandbox is stopped as it was before. One whose files went
- * with the instance has ended. One that runs all the same, since the news of its last step was lost, is left alone.
+ * A start that came to nothing: the sandbox is stopped as it was before, and the start's instance goes, without the files. The record
+ * comes first: it decides against whoever makes the sandbox run in the same moment. One that runs all the same is left alone; one whose
+ * files went with the instance has ended.
  * @param instanceId the start's own; a sandbox that has gone on with another one is left alone too
  */
 export async function settleStopped(
@@ -19,18 +21,24 @@ export async function settleStopped(
   sandboxId: string,
   instanceId: string | null,
 ): Promise<void> {
+  const record = await takeBack(deps, sandboxId, instanceId);
+  if (instanceId === null || (record?.instanceId === instanceId && !isOver(record.status))) return;
+  if (await endWithoutFiles(deps, instanceId)) return;
+  await ender.end(sandboxId, (fresh) =>
+    fresh.status === "stopped" && fresh.version === record?.version ? "task_failed" : null,
+  );
+}
+
+/** @returns the record as it is now: stopped, or as somebody else has left it */
+async function takeBack(
+  deps: CoreDeps,
+  sandboxId: string,
+  instanceId: string | null,
+): Promise<SandboxRecord | undefined> {
   const { sandboxes, events } = deps.ports;
-  const found = await sandboxes.get(sandboxId);
-  if (found?.instanceId === instanceId && found.status === "running") return;
-  if (instanceId !== null && !(await endWithoutFiles(deps, instanceId))) {
-    await ender.end(sandboxId, (record) =>
-      isRestarting(record) && record.instanceId === instanceId ? "task_failed" : null,
-    );
-    return;
-  }
   for (;;) {
     const record = await sandboxes.get(sandboxId);
-    if (record === undefined || !isRestarting(record) || record.instanceId !== instanceId) return;
+    if (record === undefined || !isRestarting(record) || record.instanceId !== instanceId) return record;
     const stopped: SandboxRecord = {
       ...record,
       status: "stopped",
@@ -40,11 +48,11 @@ export async function settleStopped(
     };
     if ((await sandboxes.replace(stopped)) === "lost") continue;
     events.publish({ type: "sandbox.resting", record: stopped, endpoint: null });
-    return;
+    return stopped;
   }
 }
 
-/** While the record says `creating` the disk outlives the instance (disk.ts). @returns false when the files went with it all the same */
+/** While the record says `stopped` the disk outlives the instance (disk.ts). @returns false when the files went with it all the same */
 async function endWithoutFiles(deps: CoreDeps, instanceId: string): Promise<boolean> {
   try {
     await deps.instances.end(instanceId);

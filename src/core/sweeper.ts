@@ -17,7 +17,10 @@ export interface SweepReport {
   readonly ended: number;
   /** Instances and disks that somebody should have ended before, or that nobody knew of. */
   readonly leaked: number;
-  /** Instances that were replaced for their age, are more than the pool holds, heard late of their place, or never started. */
+  /**
+   * Instances that were replaced for their age, are more than the pool holds, heard late of their place, or never started; disks of
+   * sandboxes that ended where their files could not be removed.
+   */
   readonly renewed: number;
   readonly quotaRepairs: number;
   readonly failures: number;

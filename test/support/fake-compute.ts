@@ -16,6 +16,8 @@ export interface FakeCompute extends Compute {
   readonly launches: readonly string[];
   /** Kept disks that no instance uses. */
   readonly disks: ReadonlySet<string>;
+  /** The disk that an instance works on, or did. */
+  diskOf(instanceId: string): string;
   onExit(listener: (exit: InstanceExit) => void): () => void;
   /** Whether it exists and has its address. */
   isPlaced(instanceId: string): boolean;
@@ -39,6 +41,7 @@ export function makeFakeCompute(clock: Clock): FakeCompute {
   const launches: string[] = [];
   const disks = new Set<string>();
   const diskOf = (request: LaunchRequest) => request.diskId ?? request.instanceId;
+  const usedDisks = new Map<string, string>();
   const listeners = new Set<(exit: InstanceExit) => void>();
   const placedListeners = new Set<(instanceId: string, endpoint: Endpoint) => void>();
   const waiting = new Set<string>();
@@ -64,6 +67,7 @@ export function makeFakeCompute(clock: Clock): FakeCompute {
     existing,
     launches,
     disks,
+    diskOf: (instanceId) => usedDisks.get(instanceId) ?? instanceId,
     async launch(request) {
       if (!existing.has(request.instanceId)) {
         if (request.diskId !== undefined && !disks.has(request.diskId)) {
@@ -74,6 +78,7 @@ export function makeFakeCompute(clock: Clock): FakeCompute {
         }
         existing.set(request.instanceId, request);
         disks.delete(diskOf(request));
+        usedDisks.set(request.instanceId, diskOf(request));
         launches.push(request.instanceId);
         if (compute.placedAfterMs !== null) placeLater(request.instanceId, compute.placedAfterMs);
       }

@@ -3,7 +3,6 @@ import type { Language } from "#contracts/agent/languages.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { CompileCache } from "../compile-cache.ts";
 import type { Programs } from "./programs.ts";
-import { pythonLoader } from "./python-loader.ts";
 import type { RichResult, Runner, RunPython, RunRequest, RunResult } from "./run.ts";
 
 /** A program of a caller in one of the languages. */
@@ -19,8 +18,7 @@ export interface LanguageOptions {
   /** Keeps compiled TypeScript. */
   readonly cache: CompileCache;
   readonly programs: Programs;
-  /** Given: python with rich output. */
-  readonly runPython?: RunPython;
+  readonly runPython: RunPython;
   readonly uid?: number;
   readonly gid?: number;
 }
@@ -108,8 +106,7 @@ function go(options: LanguageOptions): RunCode {
 export function makeLanguages(options: LanguageOptions): Readonly<Record<Language, RunCode>> {
   const { run, runPython } = options;
   return {
-    python: (request) =>
-      runPython === undefined ? run({ ...request, args: ["-c", pythonLoader] }) : runPython(request),
+    python: runPython,
     javascript: ({ code, ...request }) => run({ ...request, args: ["-"], stdin: code }),
     typescript: typescript(options),
     bash: ({ code, ...request }) =>

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import type { Runner, RunRequest, RunResult } from "./run.ts";
+import { noteOf } from "./run-note.ts";
 import { type Ended, untilEnd } from "./runner-end.ts";
 import { connectPipes, type Pipes, pipesOf } from "./runner-pipes.ts";
 import { explainSpawnFailure } from "./spawn-failure.ts";
@@ -32,13 +33,6 @@ function start(request: RunRequest, options: RunnerOptions, mark: number): Child
   );
 }
 
-function noteOf(stopped: "timeout" | "abort" | undefined, timeoutMs: number, signal: NodeJS.Signals | null): string {
-  if (stopped === "timeout") return `Execution timed out after ${timeoutMs / 1000} s and was killed.\n`;
-  if (stopped === "abort") return "Execution was cancelled.\n";
-  if (signal !== "SIGKILL") return "";
-  return "Killed by SIGKILL: the memory limit of the sandbox may have been reached.\n";
-}
-
 /** Adds a line of ours to stderr, for the listener as for the result. */
 function addNote({ stderr }: Pipes, note: string, onOutput: RunRequest["onOutput"]): void {
   if (note === "") return;
@@ -62,7 +56,7 @@ async function runChild(request: RunRequest, options: RunnerOptions, mark: numbe
   request.onStart?.(child.pid);
   const ended = await end;
   const stopped = supervisor.finish();
-  addNote(pipes, noteOf(stopped, request.timeoutMs, ended.signal), request.onOutput);
+  addNote(pipes, noteOf(stopped, request.timeoutMs, ended.signal === "SIGKILL"), request.onOutput);
   return {
     stdout: pipes.stdout.text(),
     stderr: pipes.stderr.text(),

@@ -17,6 +17,16 @@ export interface KernelStarterOptions {
   readonly gid?: number;
 }
 
+/** Starts the Python that forks one for each program, with the environment of every child and nothing of the sandbox's own. */
+export function forkserverStarter(options: Omit<KernelStarterOptions, "lifecycle">): () => KernelProcess {
+  const { programs, tools, environment, ...place } = options;
+  return () => {
+    const file = programs.find("python");
+    if (file === undefined) throw new BulkheadError("UNSUPPORTED_LANGUAGE", "This template has no Python.");
+    return startKernelProcess({ ...place, file, script: `${tools}/python/forkserver.py`, env: environment });
+  };
+}
+
 /** Figures are shown as the cell's output, as in a notebook. */
 const inline = { MPLBACKEND: "module://matplotlib_inline.backend_inline" };
 

@@ -1,6 +1,4 @@
-import type { Logger } from "#telemetry/logger.ts";
-import { noopLogger } from "#telemetry/logger.ts";
-import type { Runner, RunPython } from "../exec/run.ts";
+import type { OutputListener, RichResult, Runner, RunPython, RunResult } from "../exec/run.ts";
 import { type Fields, isFields } from "../fields.ts";
 import { notesOf, richOf } from "./rich-report.ts";
 
@@ -8,11 +6,10 @@ export interface RunPythonOptions {
   readonly run: Runner;
   /** Directory of helper programs in the agent's own view; python/run.py is below it. */
   readonly tools: string;
-  readonly logger?: Logger;
 }
 
 /** All kinds of output together; run.py caps each one lower. */
-const reportLimit = 48 * 2 ** 20;
+export const reportLimit = 48 * 2 ** 20;
 
 /** User code may write to the descriptor too, so a report is anything until it was looked at. */
 function parseReport(bytes: Buffer): Fields | undefined {
@@ -24,26 +21,33 @@ function parseReport(bytes: Buffer): Fields | undefined {
   }
 }
 
-function withNotes(stderr: string, notes: readonly string[]): string {
-  if (notes.length === 0) return stderr;
-  const start = stderr === "" || stderr.endsWith("\n") ? stderr : `${stderr}\n`;
-  return start + notes.map((note) => `[bulkhead] ${note}\n`).join("");
+function withNotes(result: RunResult, notes: readonly string[], onOutput: OutputListener | undefined): RunResult {
+  if (notes.length === 0) return result;
+  const { stderr } = result;
+  const start = stderr === "" || stderr.endsWith("\n") ? "" : "\n";
+  const text = start + notes.map((note) => `[bulkhead] ${note}\n`).join("");
+  void onOutput?.("stderr", Buffer.from(text));
+  return { ...result, stderr: stderr + text };
+}
+
+/** A run of run.py with what its report says. */
+export function reportedBy(result: RunResult, onOutput: OutputListener | undefined): RichResult {
+  // It was not started.
+  if (result.pid === 0) return result;
+  if (result.report === undefined) {
+    return withNotes(result, ["rich output left out: it is too large"], onOutput);
+  }
+  if (result.report.length === 0) return result;
+  const report = parseReport(result.report);
+  // Usually a run that was killed while it reported.
+  if (report === undefined) return result;
+  return { ...withNotes(result, notesOf(report["notes"]), onOutput), rich: richOf(report) };
 }
 
 /** Python whose plots, tables and last value come back beside its output. Each run is a fresh process. */
-export function makeRunPython({ run, tools, logger = noopLogger }: RunPythonOptions): RunPython {
+export function makeRunPython({ run, tools }: RunPythonOptions): RunPython {
   return async (request) => {
     const result = await run({ ...request, args: [`${tools}/python/run.py`], reportLimit });
-    if (result.report === undefined) {
-      return { ...result, stderr: withNotes(result.stderr, ["rich output left out: it is too large"]) };
-    }
-    if (result.report.length === 0) return result;
-    const report = parseReport(result.report);
-    if (report === undefined) {
-      // Usually a run that was killed while it reported.
-      logger.debug("unreadable report of a python run", { bytes: result.report.length });
-      return result;
-    }
-    return { ...result, stderr: withNotes(result.stderr, notesOf(report["notes"])), rich: richOf(report) };
+    return reportedBy(result, request.onOutput);
   };
 }

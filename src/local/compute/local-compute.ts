@@ -6,7 +6,7 @@ import type { Entry, State } from "./compute-state.ts";
 import { requireEnforced } from "./enforcement.ts";
 import { exitOf } from "./exit-cause.ts";
 import { type InstancePlan, type RunningInstance, startInstance } from "./instance.ts";
-import { end, removeDisk, stop } from "./stopping.ts";
+import { awaitShelved, end, removeDisk, stop } from "./stopping.ts";
 import type { LocalCompute, LocalComputeDeps } from "./types.ts";
 import { makeParts, type Prepared, prepareWorkshop, removeWorkshop } from "./workshop.ts";
 
@@ -35,6 +35,8 @@ async function planOf({ deps, parts, entries }: State, request: LaunchRequest): 
 async function startOne(state: State, request: LaunchRequest): Promise<RunningInstance> {
   try {
     const { workshop } = await prepared(state);
+    // A sandbox may be started again while its last instance is still being ended.
+    if (request.diskId !== undefined) await awaitShelved(state, request.diskId);
     return await startInstance(workshop, await planOf(state, request));
   } catch (cause) {
     if (cause instanceof BulkheadError) throw cause;

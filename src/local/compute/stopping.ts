@@ -47,13 +47,17 @@ export async function stop(state: State, id: string, { keepDisk = false }: StopO
   }
 }
 
+/** A disk whose instance is being ended may be on its way to the shelf. */
+export async function awaitShelved({ entries }: State, diskId: string): Promise<void> {
+  for (const { running, ending } of [...entries.values()]) {
+    if (running?.diskId === diskId) await ending?.done.catch(() => {});
+  }
+}
+
 /** A disk that an instance uses ends with it. */
 export async function removeDisk(state: State, diskId: string): Promise<void> {
   const { disks, shelf, identities } = state.parts;
-  // It may be on its way to the shelf.
-  for (const { running, ending } of [...state.entries.values()]) {
-    if (running?.diskId === diskId) await ending?.done.catch(() => {});
-  }
+  await awaitShelved(state, diskId);
   if (disks === null || !shelf.list().includes(diskId)) return;
   const disk = shelf.take(diskId);
   try {

@@ -106,6 +106,18 @@ describe.runIf(root)("a kept disk", () => {
     expect(keptImages(platform)).toEqual([]);
   });
 
+  it("is waited for while the instance before is still being ended", async () => {
+    const first = aRequest();
+    await runInside(await platform.compute.launch(first), "echo mine >file");
+    const stopping = platform.compute.stop(first.instanceId, keepDisk);
+    await new Promise((resolve) => setImmediate(resolve));
+    const second = onDisk(first);
+    expect((await runInside(await platform.compute.launch(second), "cat file")).out).toBe("mine\n");
+    await stopping;
+    await platform.compute.stop(second.instanceId);
+    expect(await platform.compute.listDisks()).toEqual([]);
+  });
+
   it("holds what processes were writing when they were killed", async () => {
     const first = aRequest({ disk_mb: 256 });
     const launched = await platform.compute.launch(first);

@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
+import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeAgentBridge } from "#bridge/agent-bridge.ts";
 import type { Endpoint } from "#core/model.ts";
@@ -49,6 +50,13 @@ describe("makeAgentBridge", () => {
     expect(await bridge.health(endpoint, 1000)).toEqual(warm);
     expect(seen[0]).toBe('POST /_bulkhead/activate {"sandbox_id":');
     expect(seen[1]).toBe('POST /_bulkhead/lease {"lifetime_at"');
+  });
+
+  it("quotes nothing of an environment that it cannot read", async () => {
+    const endpoint = await agentThat((_, response) => response.end('{"env": {"KEY": hunter2}}'));
+    const thrown = await bridge.env(endpoint).catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ code: "AGENT_UNREACHABLE" });
+    expect(inspect(thrown, { depth: 9 })).not.toContain("hunter2");
   });
 
   it("tells of an instance that belongs to another sandbox", async () => {

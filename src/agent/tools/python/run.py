@@ -285,7 +285,10 @@ def _main():
     module.__builtins__ = builtins
     sys.modules["__main__"] = module
     space = module.__dict__
-    sys.meta_path.insert(0, PyplotWatch)
+    if "matplotlib.pyplot" in sys.modules:
+        watch(sys.modules["matplotlib.pyplot"])
+    else:
+        sys.meta_path.insert(0, PyplotWatch)
     builtins.display = display
     sys.argv[:] = [name]
     # As with a script: modules are found beside the program, and not beside this file.

@@ -1,0 +1,120 @@
+import { makeCappedOutput } from "../exec/output.ts";
+import type { RichResult, RunPython } from "../exec/run.ts";
+import { noteOf } from "../exec/run-note.ts";
+import { type SuperviseOptions, supervise } from "../exec/supervise.ts";
+import type { Forked, ForkServer } from "./forkserver.ts";
+import { reportedBy, reportLimit } from "./run-python.ts";
+import type { RunSockets, RunStreams } from "./run-sockets.ts";
+import { capture, drain, read } from "./run-streams.ts";
+
+export interface ForkPythonOptions extends SuperviseOptions {
+  /** Runs what cannot be forked. */
+  readonly plain: RunPython;
+  readonly server: ForkServer;
+  /** Opened with the first run that is forked. @throws when that cannot be */
+  readonly openSockets: () => RunSockets;
+  /** Environment that the forkserver was started with. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Variables that an interpreter or a library reads once, at its start. */
+const readAtStart = /^(PYTHON|LD_|LC_|LANG$|MPL|OMP_|OPENBLAS_|MKL_|NUMEXPR_|GOMP_|GOTO_|VECLIB_|MALLOC_|BLIS_)/;
+/** The forked process acts on it by itself. */
+const readLater = "PYTHONUNBUFFERED";
+
+type Env = Readonly<Record<string, string>>;
+
+/** Whether a process that started with `base` is what one that started with `env` would be. */
+export function startsAlike(env: Env, base: Env): boolean {
+  const names = new Set([...Object.keys(env), ...Object.keys(base)]);
+  return [...names].every((name) => name === readLater || !readAtStart.test(name) || env[name] === base[name]);
+}
+
+/** How long a forked process may take to take its program: it waits for one already. Then another one is started for it. */
+const takeMs = 250;
+
+interface Taken {
+  readonly pid: number;
+  readonly streams: RunStreams;
+  readonly ended: Forked["ended"];
+}
+
+export function makeForkPython(options: ForkPythonOptions): RunPython {
+  const { plain, server, environment, marks } = options;
+  let sockets: RunSockets | undefined;
+
+  /** null: the program has not begun, and never will here. */
+  async function take(request: Parameters<RunPython>[0], mark: number): Promise<Taken | null> {
+    sockets ??= options.openSockets();
+    const run = sockets.expect();
+    const { code, cwd, env } = request;
+    const { pid: told, ended } = server.fork({ token: run.token, socket: sockets.path, code, cwd, env, mark });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, takeMs, null)));
+    const both = Promise.all([
+      told,
+      Promise.race([run.streams, told.then((pid) => (pid === null ? null : run.streams))]),
+    ]);
+    const taken = await Promise.race([both, late]);
+    clearTimeout(timer);
+    if (taken === null) {
+      run.revoke();
+      return null;
+    }
+    const [pid, streams] = taken;
+    if (pid === null || streams === null) {
+      run.revoke();
+      return null;
+    }
+    return { pid, streams, ended };
+  }
+
+  async function follow(request: Parameters<RunPython>[0], { pid, streams, ended }: Taken, mark: number) {
+    const began = performance.now();
+    const output = { stdout: makeCappedOutput(request.outputLimit), stderr: makeCappedOutput(request.outputLimit) };
+    const reads = (["stdout", "stderr"] as const).map((name) =>
+      read(streams[name], (chunk) => {
+        output[name].push(chunk);
+        return request.onOutput?.(name, chunk);
+      }),
+    );
+    const report = capture(streams.report, reportLimit);
+    const supervisor = supervise(request, options, pid, mark);
+    request.onStart?.(pid);
+    streams.stdout.write("+");
+    const end = await ended;
+    const stopped = supervisor.finish();
+    await Promise.all(reads.map((one) => one.rest()));
+    for (const socket of Object.values(streams)) drain(socket);
+    const signal = end?.signal ?? 0;
+    const note =
+      end === null ? "The interpreter of this run is gone.\n" : noteOf(stopped, request.timeoutMs, signal === 9);
+    if (note !== "") {
+      const before = output.stderr.text();
+      const line = Buffer.from(before === "" || before.endsWith("\n") ? note : `\n${note}`);
+      output.stderr.push(line);
+      void request.onOutput?.("stderr", line);
+    }
+    return {
+      stdout: output.stdout.text(),
+      stderr: output.stderr.text(),
+      exitCode: stopped === "timeout" ? 124 : (end?.code ?? 1),
+      timedOut: stopped === "timeout",
+      durationMs: performance.now() - began,
+      pid,
+      report: report(),
+    };
+  }
+
+  return async (request): Promise<RichResult> => {
+    if (request.signal.aborted || !server.ready() || !startsAlike(request.env, environment)) return plain(request);
+    const mark = marks.take();
+    try {
+      const taken = await take(request, mark);
+      if (taken === null) return await plain(request);
+      return reportedBy(await follow(request, taken, mark), request.onOutput);
+    } finally {
+      marks.release(mark);
+    }
+  };
+}

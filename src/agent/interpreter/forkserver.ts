@@ -1,0 +1,111 @@
+import type { Logger } from "#telemetry/logger.ts";
+import type { AgentClock } from "../clock.ts";
+import type { KernelProcess } from "./kernel-process.ts";
+
+/** What a forked process is told of its run. */
+export interface ForkRequest {
+  readonly token: string;
+  readonly socket: string;
+  readonly code: string;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly mark: number;
+}
+
+export interface Forked {
+  /** null: it will not be run here. */
+  readonly pid: Promise<number | null>;
+  /** Exit code, or null when nobody could tell how it ended; `signal` where one ended it. */
+  readonly ended: Promise<{ readonly code: number; readonly signal: number } | null>;
+}
+
+/** A Python that forks a process for each program (tools/python/forkserver.py). */
+export interface ForkServer {
+  /** Whether it takes a program now. The first question starts it, for later ones. */
+  ready(): boolean;
+  fork(request: ForkRequest): Forked;
+}
+
+export interface ForkServerOptions {
+  /** @throws what `spawn` throws */
+  readonly start: () => KernelProcess;
+  readonly clock: AgentClock;
+  readonly logger: Logger;
+}
+
+/** One that ended by itself is not started again at once: it may end again. */
+const restMs = 5_000;
+
+interface Run {
+  readonly setPid: (pid: number | null) => void;
+  readonly setEnd: (end: { readonly code: number; readonly signal: number } | null) => void;
+}
+
+export function makeForkServer({ start, clock, logger }: ForkServerOptions): ForkServer {
+  let process: KernelProcess | undefined;
+  let ready = false;
+  let notBefore = 0;
+  const runs = new Map<string, Run>();
+
+  function endAll(): void {
+    for (const run of runs.values()) {
+      run.setPid(null);
+      run.setEnd(null);
+    }
+    runs.clear();
+  }
+
+  function onAnswer(answer: Readonly<Record<string, unknown>>): void {
+    if (answer["ready"] === true) ready = true;
+    if (answer["busy"] === true) ready = false;
+    const { token, pid, code, signal, refused } = answer;
+    const run = typeof token === "string" ? runs.get(token) : undefined;
+    if (run === undefined || typeof token !== "string") return;
+    if (typeof pid === "number") run.setPid(pid);
+    if (typeof code === "number") run.setEnd({ code, signal: typeof signal === "number" ? signal : 0 });
+    if (refused !== undefined) run.setPid(null);
+    if (typeof code === "number" || refused !== undefined) runs.delete(token);
+  }
+
+  function begin(): void {
+    if (process !== undefined || clock.now() < notBefore) return;
+    notBefore = clock.now() + restMs;
+    try {
+      const fresh = start();
+      process = fresh;
+      fresh.onAnswer(onAnswer);
+      void fresh.ended.then((code) => {
+        logger.debug("forkserver ended", { code });
+        process = undefined;
+        ready = false;
+        endAll();
+      });
+    } catch (error) {
+      // Programs are run without it, and tell what is wrong.
+      logger.debug("forkserver not started", { error });
+    }
+  }
+
+  return {
+    ready() {
+      begin();
+      return ready;
+    },
+    fork(request) {
+      let setPid: Run["setPid"] = () => {};
+      let setEnd: Run["setEnd"] = () => {};
+      const pid = new Promise<number | null>((resolve) => (setPid = resolve));
+      const ended = new Promise<{ readonly code: number; readonly signal: number } | null>(
+        (resolve) => (setEnd = resolve),
+      );
+      if (process === undefined) {
+        setPid(null);
+        setEnd(null);
+      } else {
+        runs.set(request.token, { setPid, setEnd });
+        process.send(request);
+      }
+      return { pid, ended };
+    },
+  };
+}
