@@ -52,7 +52,9 @@ function failuresOf(report) {
     const tests = file.assertionResults.filter((test) => test.status === "failed");
     const inFile = tests.map((test) => [test.fullName, test.failureMessages?.[0]]);
     const all = tests.length === 0 && file.status === "failed" ? [["the file itself", file.message]] : inFile;
-    return all.map(([name, why]) => `${file.name} > ${name}\n    ${String(why).split("\n").slice(0, 6).join("\n    ")}`);
+    return all.map(
+      ([name, why]) => `${file.name} > ${name}\n    ${String(why).split("\n").slice(0, 6).join("\n    ")}`,
+    );
   });
 }
 

@@ -240,10 +240,10 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
         requireScope(principal, "use");
         return changeTimeout(principal, id, seconds);
       }),
-    pause: changing("sandbox.pause", pausing.pause),
-    resume: changing("sandbox.resume", pausing.resume),
-    stop: changing("sandbox.stop", resting.stop),
-    start: changing("sandbox.start", resting.start),
+    pause: changing("sandbox.pause", (principal, id) => pausing.pause(principal, id)),
+    resume: changing("sandbox.resume", (principal, id) => pausing.resume(principal, id)),
+    stop: changing("sandbox.stop", (principal, id) => resting.stop(principal, id)),
+    start: changing("sandbox.start", (principal, id) => resting.start(principal, id)),
     refreshToken: (principal, id, context) =>
       audit.around(operationOf(principal, context, "token.refresh", id), async () => {
         requireScope(principal, "use");

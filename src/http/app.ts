@@ -1,5 +1,6 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Health } from "#contracts/control/shared.ts";
+import { addAccountRoutes } from "./account/account-routes.ts";
 import { addApiKeyRoutes } from "./api-key-routes.ts";
 import { authentication } from "./authentication.ts";
 import { addCapacityRoute } from "./capacity-route.ts";
@@ -50,5 +51,6 @@ export function makeControlApp(deps: ControlDependencies): OpenAPIHono<ControlEn
   addTemplateRoutes(routes, deps);
   addApiKeyRoutes(routes, deps);
   addCapacityRoute(routes, deps);
+  if (deps.config.account !== undefined) addAccountRoutes(routes, deps, deps.config.account);
   return app;
 }

@@ -13,6 +13,14 @@ export interface CapacityFacts {
   readonly limits: readonly CapacityAnswer["limits"][number][];
 }
 
+/** What an account is in a deployment that serves the account routes. */
+export interface AccountFacts {
+  /** Name of the one organization. */
+  readonly organization: string;
+  /** Of one project, at once. */
+  readonly maxSandboxes: number;
+}
+
 export interface ControlConfig {
   /** Integer on sandboxes, its digits on templates (contract rule 9). */
   readonly organizationId: number;
@@ -24,6 +32,8 @@ export interface ControlConfig {
   readonly previewUrl?: (sandboxId: string) => string;
   /** The caller's address from what the server passes as bindings (`c.env`); the way differs from server to server. @default unknown */
   readonly sourceIp?: (bindings: unknown) => string | null;
+  /** Serves `/auth/*` beside the keys, for the `hopx` command line. @default - not served */
+  readonly account?: AccountFacts;
   /** Whether a provider charges for every instance there is. @default false */
   readonly billed?: boolean;
   /** Limits as they were last read; undefined while nobody has. @default - never known */

@@ -59,6 +59,20 @@ export function addSandboxRoutes(routes: Routes, deps: ControlDependencies): voi
     },
     on.setTimeout,
   );
+  addChanges(routes, on);
+  routes.add(
+    {
+      method: "post",
+      path: `${one}/token/refresh`,
+      summary: "Get another token; earlier ones stay valid",
+      tag,
+      answer: [200, wire.token, "The token"],
+    },
+    on.refreshToken,
+  );
+}
+
+function addChanges(routes: Routes, on: ReturnType<typeof makeSandboxHandlers>): void {
   for (const [verb, summary] of changes) {
     routes.add(
       {
@@ -71,14 +85,4 @@ export function addSandboxRoutes(routes: Routes, deps: ControlDependencies): voi
       on[verb],
     );
   }
-  routes.add(
-    {
-      method: "post",
-      path: `${one}/token/refresh`,
-      summary: "Get another token; earlier ones stay valid",
-      tag,
-      answer: [200, wire.token, "The token"],
-    },
-    on.refreshToken,
-  );
 }

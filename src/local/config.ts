@@ -40,6 +40,8 @@ const localEnvSchema = z.object({
   BULKHEAD_MAX_SANDBOXES: z.coerce.number().int().min(1).max(10_000).default(500),
   BULKHEAD_CREATE_WAIT_SECONDS: seconds(20),
   BULKHEAD_SWEEP_SECONDS: seconds(10),
+  /** Serve the account routes that the `hopx` command line asks (`/auth/*`). */
+  BULKHEAD_ACCOUNT_ROUTES: flag(false),
   /** Comma-separated addresses or host names that sandboxes may reach although they are private. */
   BULKHEAD_EGRESS_ALLOW: z.string().default(""),
   BULKHEAD_LOG: z.enum(["debug", "info", "warn", "error"]).default("warn"),
@@ -61,6 +63,7 @@ export interface LocalConfig {
   readonly maxSandboxes: number;
   readonly createWaitSeconds: number;
   readonly sweepSeconds: number;
+  readonly accountRoutes: boolean;
   readonly egressAllow: readonly string[];
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
@@ -85,6 +88,7 @@ export function parseLocalConfig(environment: Readonly<Record<string, string | u
     maxSandboxes: env.BULKHEAD_MAX_SANDBOXES,
     createWaitSeconds: env.BULKHEAD_CREATE_WAIT_SECONDS,
     sweepSeconds: env.BULKHEAD_SWEEP_SECONDS,
+    accountRoutes: env.BULKHEAD_ACCOUNT_ROUTES,
     egressAllow: env.BULKHEAD_EGRESS_ALLOW.split(",").filter((entry) => entry !== ""),
     logLevel: env.BULKHEAD_LOG,
   };

@@ -171,6 +171,7 @@ async function openBothDoors(deps: StartDeps, parts: Parts): Promise<Doors> {
       publicHost: (id) => addresses.current.publicHost(id),
       previewUrl: (id) => addresses.current.previewUrl(id),
       sourceIp: nodeSourceIp,
+      ...(config.accountRoutes && { account: { organization: "Bulkhead", maxSandboxes: config.maxSandboxes } }),
       capacity: () => Promise.resolve(capacityOf(config)),
     },
   });

@@ -9,9 +9,9 @@ export async function keystrokes(sandbox: Sandbox, n: number): Promise<Row[]> {
   let seen = "";
   const untilSeen = async (text: string) => {
     while (!seen.includes(text)) {
-      const { value, done } = await output.next();
-      if (done === true) throw new Error("the terminal ended");
-      seen += "data" in value && typeof value.data === "string" ? value.data : "";
+      const next: IteratorResult<object> = await output.next();
+      if (next.done === true) throw new Error("the terminal ended");
+      seen += "data" in next.value && typeof next.value.data === "string" ? next.value.data : "";
     }
     seen = "";
   };

@@ -128,11 +128,14 @@ function controlChecks(sandbox: Sandbox, connection: { apiKey: string; baseURL: 
     "sandbox.isExpiringSoon": () => passes(async () => expect(await sandbox.isExpiringSoon()).toBe(false)),
     "sandbox.getExpiryInfo": () => passes(async () => expect((await sandbox.getExpiryInfo()).isExpired).toBe(false)),
     "sandbox.startExpiryMonitor": () =>
-      passes(async () => {
-        await sandbox.startExpiryMonitor(() => {});
+      passes(() => {
+        sandbox.startExpiryMonitor(() => {});
         sandbox.stopExpiryMonitor();
       }),
-    "sandbox.stopExpiryMonitor": () => passes(() => sandbox.stopExpiryMonitor()),
+    "sandbox.stopExpiryMonitor": () =>
+      passes(() => {
+        sandbox.stopExpiryMonitor();
+      }),
     "sandbox.refreshToken": () =>
       passes(async () => {
         const before = await sandbox.getToken();
@@ -201,7 +204,7 @@ function codeChecks(sandbox: Sandbox): Record<string, Check> {
       passes(async () => {
         const events = sandbox.watchFiles("/workspace");
         const write = setInterval(() => void sandbox.files.write(`/workspace/w${Date.now()}`, "x"), 100);
-        await firstOf(events, (event) => event.type === "change").finally(() => clearInterval(write));
+        await firstOf(events, ({ path }) => path.startsWith("/workspace")).finally(() => clearInterval(write));
       }),
   };
 }
@@ -218,7 +221,10 @@ function partChecks(sandbox: Sandbox, connection: { apiKey: string; baseURL: str
     before?.(socket);
     terminal.sendInput(socket, input);
     let seen = "";
-    await firstOf(terminal.output(socket), (message) => wanted.test((seen += textOf(message))));
+    await firstOf(terminal.output(socket), (message) => {
+      seen += textOf(message);
+      return wanted.test(seen);
+    });
     socket.close();
   };
   const echo = () => passes(() => typed("echo $((40 + 2))\n", /42/));

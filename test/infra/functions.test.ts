@@ -7,7 +7,6 @@ import { soloKey } from "#aws/table.ts";
 import { readEnvironment } from "#contracts/environment.ts";
 import { contextKeys } from "#core/envelope.ts";
 import { PlatformFunction } from "../../infra/constructs/functions/platform-function.ts";
-import { statementOf } from "../../infra/constructs/functions/right.ts";
 import { functionNames } from "../../infra/constructs/parts.ts";
 import * as environment from "../../lambdas/environment.ts";
 import { controlPlane } from "./support/control-plane.ts";
@@ -434,15 +433,5 @@ describe("rights and calls", () => {
       (action) => !onBehalf.includes(action) && !used.has(action.slice(action.indexOf(":") + 1)),
     );
     expect(unused).toEqual([]);
-  });
-});
-
-describe("a right", () => {
-  it("has no wildcard action, and none in a resource without a reason", () => {
-    expect(() => statementOf({ actions: ["ecs:*"], resources: ["arn:x"], because: "no" })).toThrow(/wildcard action/);
-    expect(() => statementOf({ actions: ["ecs:RunTask"], resources: ["arn:x/*"] })).toThrow(/without a reason/);
-    expect(statementOf({ actions: ["ecs:RunTask"], resources: ["arn:x/*"], because: "named later" }).hasResource).toBe(
-      true,
-    );
   });
 });

@@ -85,7 +85,7 @@ export function makeForkPython(options: ForkPythonOptions): RunPython {
     const end = await ended;
     const stopped = supervisor.finish();
     await Promise.all(reads.map((one) => one.rest()));
-    for (const socket of Object.values(streams)) drain(socket);
+    for (const socket of [streams.stdout, streams.stderr, streams.report]) drain(socket);
     const signal = end?.signal ?? 0;
     const note =
       end === null ? "The interpreter of this run is gone.\n" : noteOf(stopped, request.timeoutMs, signal === 9);

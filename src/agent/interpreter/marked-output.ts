@@ -1,5 +1,3 @@
-import type { OutputListener } from "../exec/run.ts";
-
 /** One stream of a kernel, cut into cells by marks that it writes between them. */
 export interface MarkedOutput {
   push(chunk: Buffer): void;
@@ -71,6 +69,3 @@ export function makeMarkedOutput(): MarkedOutput {
     },
   };
 }
-
-/** A cell's output for whoever follows it: waits are handed to the pipe it came from. */
-export type CellListener = (stream: Parameters<OutputListener>[0], chunk: Buffer) => void;

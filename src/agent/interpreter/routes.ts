@@ -7,7 +7,7 @@ import { sendKeptAlive } from "../exec/keep-alive.ts";
 import { fieldsOf } from "../fields.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import type { AgentRequest, Route } from "../router.ts";
-import { parseStreamCell } from "../streams/parse.ts";
+import { parseCell } from "../streams/parse.ts";
 import type { CellResult } from "./kernel.ts";
 import type { Kernels } from "./kernels.ts";
 
@@ -38,7 +38,7 @@ function responseOf(context: string, result: CellResult, now: number): IpythonRe
 async function runCell(options: InterpreterOptions, request: AgentRequest): Promise<void> {
   const { kernels, lifecycle, clock } = options;
   const fields = fieldsOf(await request.json(), "body");
-  const { code, context = defaultContext, timeout, env } = parseStreamCell({ ...fields, type: "execute" });
+  const { code, context = defaultContext, timeout, env } = parseCell(fields);
   const cell = { code, env, timeoutMs: timeout * 1000, signal: request.signal };
   const work = lifecycle.execution(async () => responseOf(context, await kernels.run(context, cell), clock.now()));
   await sendKeptAlive(request.res, clock, work, (error) => ({

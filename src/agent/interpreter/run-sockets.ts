@@ -37,9 +37,15 @@ function readHead(socket: Socket, done: (head: string | undefined) => void): voi
   let head = "";
   const onReadable = (): void => {
     for (let byte: unknown = socket.read(1); Buffer.isBuffer(byte); byte = socket.read(1)) {
-      if (byte[0] === 10) return finish(head);
+      if (byte[0] === 10) {
+        finish(head);
+        return;
+      }
       head += byte.toString("latin1");
-      if (head.length > longestHead) return finish(undefined);
+      if (head.length > longestHead) {
+        finish(undefined);
+        return;
+      }
     }
   };
   socket.on("readable", onReadable);

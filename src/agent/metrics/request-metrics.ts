@@ -25,7 +25,10 @@ interface Counted {
 
 function p95Of({ count, histogram }: Counted): number {
   let seen = 0;
-  const at = histogram.findIndex((some) => (seen += some) >= count * 0.95);
+  const at = histogram.findIndex((some) => {
+    seen += some;
+    return seen >= count * 0.95;
+  });
   return buckets[Math.min(Math.max(0, at), buckets.length - 1)] ?? 0;
 }
 

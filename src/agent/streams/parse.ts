@@ -32,8 +32,12 @@ export function parseStreamCommand(fields: Fields): StreamCommand {
   return { type: typeOf(fields, ["execute", "run"]), ...parseCommand(fields) };
 }
 
-export function parseStreamCell(fields: Fields): StreamCell {
-  const type = typeOf(fields, ["execute"]);
+/** What a cell is, on a socket and in a request. */
+export function parseCell(fields: Fields): Omit<StreamCell, "type"> {
   const { code, timeout, env } = parseExecute({ ...withTimeout(fields), language: null, workdir: null });
-  return { type, code, timeout, env, context: contextOf(fields) };
+  return { code, timeout, env, context: contextOf(fields) };
+}
+
+export function parseStreamCell(fields: Fields): StreamCell {
+  return { type: typeOf(fields, ["execute"]), ...parseCell(fields) };
 }

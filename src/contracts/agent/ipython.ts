@@ -4,7 +4,6 @@ import { streamCellSchema } from "./stream.ts";
 
 /** `POST /execute/ipython`: a cell in a kernel that keeps its variables. */
 export const ipythonRequestSchema = streamCellSchema.omit({ type: true });
-export type IpythonRequest = z.infer<typeof ipythonRequestSchema>;
 
 /** As that of `/execute`. */
 export const ipythonResponseSchema = executeResponseSchema.extend({

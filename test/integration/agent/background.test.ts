@@ -71,7 +71,7 @@ describe("in the background", () => {
 
   it("a kill takes what left the process group, and every spelling of it works", async () => {
     const file = join(agent.directory, "alive");
-    const escape = `setsid bash -c 'while :; do touch ${file}; sleep 0.05; done' & sleep 60`;
+    const escaping = `setsid bash -c 'while :; do touch ${file}; sleep 0.05; done' & sleep 60`;
     const spell: readonly ((id: string) => Promise<{ status: number }>)[] = [
       (id) => agent.ask("DELETE", `/execute/kill?process_id=${id}`),
       (id) => agent.ask("POST", `/processes/${id}/kill`),
@@ -80,7 +80,7 @@ describe("in the background", () => {
       async (id) => agent.ask("POST", `/execute/kill/${(await detail(id)).execution_id}`),
     ];
     for (const kill of spell) {
-      const id = await start("/commands/background", { command: escape });
+      const id = await start("/commands/background", { command: escaping });
       while (!existsSync(file)) await pause(20);
       expect((await kill(id)).status).toBe(200);
       expect(await detail(id)).toMatchObject({ status: "killed" });

@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { parseAsync, parseBackground, parseBackgroundCommand } from "#agent/background/parse.ts";
 import { readSettings } from "#agent/environment.ts";
+import { fieldsOf } from "#agent/fields.ts";
 import { parseActivate, parseCommand, parseEnvSet, parseExecute } from "#agent/parse.ts";
 import { parseFileWrite, parseMkdir } from "#agent/parse-files.ts";
+import { parseCell } from "#agent/streams/parse.ts";
 import {
   asyncRequestSchema,
   backgroundCommandRequestSchema,
@@ -13,6 +15,7 @@ import { commandRequestSchema } from "#contracts/agent/commands.ts";
 import { envSetRequestSchema } from "#contracts/agent/env.ts";
 import { executeRequestSchema } from "#contracts/agent/exec.ts";
 import { fileWriteRequestSchema, mkdirRequestSchema } from "#contracts/agent/files.ts";
+import { ipythonRequestSchema } from "#contracts/agent/ipython.ts";
 import { activateRequestSchema, agentEnvSchema } from "#contracts/agent-control.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 
@@ -123,6 +126,12 @@ const cases: readonly Case[] = [
       ...{ code: "1", language: "python", timeout: 5, workdir: "/tmp", env: {}, callback_url: "https://a.example/" },
       ...{ callback_headers: { "X-A": "b" }, callback_signature_secret: "s" },
     },
+  },
+  {
+    name: "/execute/ipython",
+    schema: ipythonRequestSchema,
+    parse: (body) => parseCell(fieldsOf(body, "body")),
+    sample: { code: "1", context: "c", timeout: 5, env: { A: "b" } },
   },
   { name: "/files/mkdir", schema: mkdirRequestSchema, parse: parseMkdir, sample: { path: "/tmp/a", mode: "0755" } },
 ];
