@@ -201,7 +201,7 @@ describe("the command line", () => {
     [["nonsense"], 2],
     [["start", "--port", "high"], 2],
     [["kill"], 2],
-    [["ls", "--api-key", "x", "--url", "http://127.0.0.1:1"], 1],
+    [["ls", "--api-key", "x", "--url", "http://127.0.0.1:1"], 6],
   ])("%j ends with %i", async (args, code) => {
     const ran = await bulkhead(args);
     expect(ran.code).toBe(code);
