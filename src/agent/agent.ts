@@ -83,7 +83,7 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   ];
   const router = makeRouter([
     ...controlRoutes(lifecycle, freezer, rehearsal),
-    ...infoRoutes({ settings, lifecycle, clock, startedAt, sockets: openSockets }),
+    ...infoRoutes({ settings, lifecycle, programs, clock, startedAt, sockets: openSockets }),
     ...systemRoutes(figures),
     ...metricsRoutes({
       ...{ requests, lifecycle, figures, cache, background: registry, sockets: openSockets, clock, startedAt },

@@ -3,13 +3,16 @@ import type { HealthResponse, InfoResponse, PingResponse } from "#contracts/agen
 import { toRfc3339 } from "#contracts/time.ts";
 import type { AgentClock } from "./clock.ts";
 import type { AgentSettings } from "./environment.ts";
+import type { Programs } from "./exec/programs.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { egressTarget } from "./relay.ts";
 import type { Route } from "./router.ts";
 import { agentName, agentVersion } from "./version.ts";
 
 export interface InfoOptions {
   readonly settings: AgentSettings;
   readonly lifecycle: Lifecycle;
+  readonly programs: Pick<Programs, "find">;
   readonly clock: AgentClock;
   /** Epoch milliseconds. */
   readonly startedAt: number;
@@ -54,6 +57,7 @@ const endpoints = {
   execute_async: "/execute/async",
   execute_background: "/execute/background",
   execute_processes: "/execute/processes",
+  execute_kill: "/execute/kill",
   execute_stream: "/execute/stream",
   commands_background: "/commands/background",
   commands_stream: "/commands/stream",
@@ -63,16 +67,19 @@ const endpoints = {
   jupyter_sessions: "/jupyter/sessions",
 };
 
-function featuresOf(settings: AgentSettings): Record<string, boolean> {
+/** Of this sandbox: callbacks need a way out, cells need Python. */
+function featuresOf({ settings, lifecycle, programs }: InfoOptions): Record<string, boolean> {
+  const wayOut = egressTarget(settings) !== undefined && lifecycle.sandbox()?.internet_access !== false;
   const own = {
-    ...{ code_execution: true, commands: true, files: true, env: true, background: true, callbacks: true },
+    ...{ code_execution: true, commands: true, files: true, env: true, background: true, callbacks: wayOut },
     ...{ streaming: true, terminal: true, file_watch: true, metrics: true, pause: true, desktop: false },
+    ipython: programs.find("python") !== undefined,
   };
   return { ...own, ...Object.fromEntries(settings.features.map((name) => [name.replaceAll("-", "_"), true])) };
 }
 
-export function infoRoutes({ settings, lifecycle, clock, startedAt, sockets }: InfoOptions): Route[] {
-  const features = featuresOf(settings);
+export function infoRoutes(options: InfoOptions): Route[] {
+  const { settings, lifecycle, clock, startedAt, sockets } = options;
   const id = () => lifecycle.sandbox()?.sandbox_id ?? settings.BULKHEAD_INSTANCE_ID;
   const uptime = () => {
     const seconds = (clock.now() - startedAt) / 1000;
@@ -85,7 +92,7 @@ export function infoRoutes({ settings, lifecycle, clock, startedAt, sockets }: I
     ...uptime(),
     go_version: process.version,
     vm_id: id(),
-    features,
+    features: featuresOf(options),
     active_streams: sockets.count,
     active_executions: lifecycle.state().active_executions,
   });
@@ -104,7 +111,7 @@ export function infoRoutes({ settings, lifecycle, clock, startedAt, sockets }: I
     start_time: toRfc3339(startedAt),
     ...uptime(),
     endpoints,
-    features,
+    features: featuresOf(options),
     template: settings.BULKHEAD_TEMPLATE,
     internet_access: lifecycle.sandbox()?.internet_access ?? false,
   });

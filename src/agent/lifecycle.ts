@@ -18,6 +18,8 @@ export interface Lifecycle {
   /** Runs `work` as an execution: the instance is not idle while it lasts. @throws BulkheadError SANDBOX_STOPPED while it is frozen */
   execution<T>(work: () => Promise<T>): Promise<T>;
   state(): AgentState;
+  /** Executions that ever began. */
+  executionCount(): number;
   /** undefined while warm. */
   sandbox(): ActivateRequest | undefined;
   /** Variables of the sandbox: those of its creation until /env changes them. */
@@ -51,6 +53,7 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
   let env: Readonly<Record<string, string>> = {};
   let lastActivity = clock.now();
   let executions = 0;
+  let executionCount = 0;
   let frozen = false;
   let cancel = (): void => {};
 
@@ -105,6 +108,7 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
     async execution(work) {
       requireAwake();
       executions += 1;
+      executionCount += 1;
       lastActivity = clock.now();
       try {
         return await work();
@@ -122,6 +126,7 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
       active_executions: executions,
       frozen,
     }),
+    executionCount: () => executionCount,
     sandbox: () => sandbox,
     env: () => env,
     setEnv(vars) {

@@ -7,6 +7,8 @@ import { booleanOf, type Fields, fieldsOf, integerOf, invalid, numberOf, require
 
 /** Bytes of all names and values of one environment, as in contracts. */
 export const maxEnvBytes = 256 * 1024;
+/** Bytes of one name with its value, as in contracts. */
+const maxEnvEntryBytes = 128 * 1024 - 2;
 const envName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Seconds, clamped; 0, null and absent mean the default. */
@@ -31,7 +33,9 @@ function envOf(value: unknown, field: string): Record<string, string> {
     if (typeof text !== "string") throw invalid(place, "must be a string");
     if (!envName.test(name)) throw invalid(place, "is no name: use a letter or _ followed by letters, digits and _");
     if (text.includes("\0")) throw invalid(place, "cannot contain a NUL character");
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(text);
+    const taken = Buffer.byteLength(name) + Buffer.byteLength(text);
+    if (taken > maxEnvEntryBytes) throw invalid(place, `takes ${taken} bytes; at most ${maxEnvEntryBytes} fit`);
+    bytes += taken;
     vars[name] = text;
   }
   if (bytes > maxEnvBytes) throw invalid(field, `takes ${bytes} bytes; at most ${maxEnvBytes} fit`);

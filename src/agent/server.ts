@@ -66,11 +66,17 @@ async function dispatch(options: AgentServerOptions, req: IncomingMessage, res: 
   await match.route.handle(request);
 }
 
+/** Stands for an answer that did not get through to its end, as in nginx. */
+const brokenOff = 499;
+
 /** By the route's own pattern: paths that nobody serves are one. */
 function count({ requests, clock }: AgentServerOptions, req: IncomingMessage, res: ServerResponse, match: Match): void {
   const began = clock.now();
   const route = match.kind === "route" ? match.route.path : "(none)";
-  res.once("close", () => requests.note(`${req.method ?? "GET"} ${route}`, res.statusCode, clock.now() - began));
+  res.once("close", () => {
+    const status = res.writableFinished ? res.statusCode : brokenOff;
+    requests.note(`${req.method ?? "GET"} ${route}`, status, clock.now() - began);
+  });
 }
 
 function answerError(

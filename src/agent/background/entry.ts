@@ -47,6 +47,16 @@ export function newEntry(id: string, executionId: string, labels: Labels, clock:
   };
 }
 
+/** It runs, or its end is still to be reported. */
+export function isBusy({ status, delivery }: BackgroundEntry): boolean {
+  return status === "running" || delivery?.status === "waiting" || delivery?.status === "delivering";
+}
+
+/** Bytes of memory that its output takes. */
+export function roomOf({ stdout, stderr }: BackgroundEntry): number {
+  return stdout.room() + stderr.room();
+}
+
 export function listenerOf(entry: BackgroundEntry): OutputListener {
   return (stream, chunk) => {
     entry[stream].push(chunk);

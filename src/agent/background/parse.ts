@@ -5,6 +5,7 @@ import { parseCommand, parseExecute, timeoutOf } from "../parse.ts";
 
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 const headerValue = /^[\t\x20-\x7e]{0,4096}$/;
+const mostHeaders = 50;
 
 /** Absent and null mean none. */
 function shortText(fields: Fields, field: string, longest: number): string {
@@ -30,7 +31,9 @@ export function parseBackgroundCommand(body: unknown): BackgroundCommandRequest 
 /** Problems name the header, never its value: it may be a credential. */
 function headersOf(value: unknown): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const [name, text] of Object.entries(fieldsOf(value, "callback_headers"))) {
+  const given = Object.entries(fieldsOf(value, "callback_headers"));
+  if (given.length > mostHeaders) throw invalid("callback_headers", `has more than ${mostHeaders} entries`);
+  for (const [name, text] of given) {
     if (!headerName.test(name)) throw invalid("callback_headers", "holds something that is no name of a header");
     const place = `callback_headers.${name}`;
     if (!headerValue.test(textOf(text, place))) throw invalid(place, "holds a character that no header may hold");

@@ -3,12 +3,13 @@ import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { AgentClock } from "../clock.ts";
 import type { RichResult, RunRequest } from "../exec/run.ts";
-import { type BackgroundEntry, type Labels, listenerOf, newEntry } from "./entry.ts";
+import { type BackgroundEntry, isBusy, type Labels, listenerOf, newEntry, roomOf } from "./entry.ts";
 
-/** At once; a sandbox's own process limit may be reached earlier. */
-const maxRunning = 200;
-/** Those that ended are readable until so many others have ended after them. */
+/** At once, counting those that have ended and are not yet reported; a sandbox's own process limit may be reached earlier. */
+const maxBusy = 200;
+/** Those that ended are readable until so many others have ended after them, or those took so many bytes. */
 const maxEnded = 200;
+const maxEndedBytes = 16 * 1024 * 1024;
 /** The runner's own copy of the output is not read: the entry has one. */
 const unread = 1024;
 
@@ -16,12 +17,22 @@ const unread = 1024;
 export type Follow = Required<Pick<RunRequest, "signal" | "onOutput" | "onStart" | "outputLimit">>;
 export type Work = (follow: Follow) => Promise<RichResult>;
 
+export interface Started {
+  readonly entry: BackgroundEntry;
+  /** Rejects when a later step of the run could not be started. */
+  readonly ended: Promise<RichResult>;
+}
+
 export interface Registry {
-  /** Starts `work`. @throws BulkheadError RESOURCE_LIMIT_ERROR when too many are running */
-  start(labels: Labels, work: Work): { readonly entry: BackgroundEntry; readonly ended: Promise<RichResult> };
+  /**
+   * Starts `work`; resolves when it has a process, or has ended without one.
+   * @throws BulkheadError RESOURCE_LIMIT_ERROR when too many are running; what `work` throws when it cannot be started, and then
+   * nothing of it is kept
+   */
+  start(labels: Labels, work: Work): Promise<Started>;
   /** Newest last. */
   list(): readonly BackgroundEntry[];
-  /** By process id, execution id or, of what still runs, pid. */
+  /** By process id, execution id or pid: of what still runs if there is such, else of the last that had it. */
   find(id: string): BackgroundEntry | undefined;
   /** Ends it with all it has started. Resolves when it has ended; safe to repeat. */
   kill(entry: BackgroundEntry): Promise<void>;
@@ -33,21 +44,38 @@ export interface RegistryOptions {
   readonly logger: Logger;
 }
 
+function limitReached(current: number): BulkheadError {
+  return new BulkheadError(
+    "RESOURCE_LIMIT_ERROR",
+    `The limit of ${maxBusy} background processes is reached. Kill some, or wait for their end.`,
+    { details: { limit: maxBusy, current } },
+  );
+}
+
 export function makeRegistry({ clock, logger }: RegistryOptions): Registry {
   const entries = new Map<string, BackgroundEntry>();
   const ends = new Map<string, Promise<unknown>>();
-  let running = 0;
 
+  function forget({ id }: BackgroundEntry): void {
+    entries.delete(id);
+    ends.delete(id);
+  }
+
+  /** What ended first goes first, however long it ran. */
   function forgetOldest(): void {
-    const ended = [...entries.values()].filter(({ status }) => status !== "running");
-    for (const { id } of ended.slice(0, Math.max(0, ended.length - maxEnded))) {
-      entries.delete(id);
-      ends.delete(id);
+    const ended = [...entries.values()].filter((entry) => !isBusy(entry));
+    ended.sort((one, other) => (one.endedAt ?? 0) - (other.endedAt ?? 0));
+    let count = ended.length;
+    let bytes = ended.reduce((sum, entry) => sum + roomOf(entry), 0);
+    for (const entry of ended) {
+      if (count <= maxEnded && bytes <= maxEndedBytes) break;
+      count -= 1;
+      bytes -= roomOf(entry);
+      forget(entry);
     }
   }
 
   function finish(entry: BackgroundEntry, exitCode: number): void {
-    running -= 1;
     entry.endedAt = clock.now();
     entry.exitCode = exitCode;
     if (entry.stop.signal.aborted) entry.status = "killed";
@@ -55,12 +83,15 @@ export function makeRegistry({ clock, logger }: RegistryOptions): Registry {
     forgetOldest();
   }
 
-  async function run(entry: BackgroundEntry, work: Work): Promise<RichResult> {
+  async function run(entry: BackgroundEntry, work: Work, onStart: () => void): Promise<RichResult> {
     try {
       const result = await work({
         signal: entry.stop.signal,
         onOutput: listenerOf(entry),
-        onStart: (pid) => (entry.pid = pid),
+        onStart(pid) {
+          entry.pid = pid;
+          onStart();
+        },
         outputLimit: unread,
       });
       finish(entry, result.exitCode);
@@ -74,34 +105,39 @@ export function makeRegistry({ clock, logger }: RegistryOptions): Registry {
     }
   }
 
+  function byPid(id: string): BackgroundEntry | undefined {
+    const same = [...entries.values()].filter(({ pid }) => pid !== null && String(pid) === id);
+    return same.find(({ status }) => status === "running") ?? same.at(-1);
+  }
+
   return {
-    start(labels, work) {
-      if (running >= maxRunning) {
-        throw new BulkheadError(
-          "RESOURCE_LIMIT_ERROR",
-          `The limit of ${maxRunning} background processes is reached. Kill some, or wait for their end.`,
-          { details: { limit: maxRunning, current: running } },
-        );
-      }
+    async start(labels, work) {
+      const busy = [...entries.values()].filter(isBusy).length;
+      if (busy >= maxBusy) throw limitReached(busy);
       const suffix = randomBytes(8).toString("hex");
       const entry = newEntry(`proc_${suffix}`, `exec_${suffix}`, labels, clock);
       entries.set(entry.id, entry);
-      running += 1;
-      const ended = run(entry, work);
-      const settled = ended.catch(() => undefined);
-      ends.set(entry.id, settled);
+      let onStart = (): void => {};
+      const started = new Promise<void>((resolve) => (onStart = resolve));
+      const ended = run(entry, work, onStart);
+      ends.set(
+        entry.id,
+        ended.catch(() => undefined),
+      );
+      try {
+        await Promise.race([started, ended]);
+      } catch (thrown) {
+        forget(entry);
+        throw thrown;
+      }
       return { entry, ended };
     },
     list: () => [...entries.values()],
-    find: (id) =>
-      entries.get(id) ??
-      [...entries.values()].find(
-        (entry) => entry.executionId === id || (entry.status === "running" && String(entry.pid) === id),
-      ),
+    find: (id) => entries.get(id) ?? [...entries.values()].find(({ executionId }) => executionId === id) ?? byPid(id),
     async kill(entry) {
       if (entry.status === "running") entry.stop.abort();
       await ends.get(entry.id);
     },
-    running: () => running,
+    running: () => [...entries.values()].filter(({ status }) => status === "running").length,
   };
 }

@@ -25,6 +25,11 @@ export interface BackgroundOptions extends PrepareOptions {
 
 const longestCommand = 500;
 
+/** What Python writes can be read while it runs, and is not lost when it is killed. */
+export function readableSoon<Options extends PrepareOptions>(options: Options): Options {
+  return { ...options, baseEnv: { PYTHONUNBUFFERED: "1", ...options.baseEnv } };
+}
+
 function started(entry: BackgroundEntry, clock: AgentClock) {
   const { process_id, execution_id, status, start_time, name, pid } = viewOf(entry, clock.now());
   return { process_id, execution_id, status, start_time, name, pid, message: "Started in the background." };
@@ -33,9 +38,10 @@ function started(entry: BackgroundEntry, clock: AgentClock) {
 async function code(options: BackgroundOptions, request: AgentRequest): Promise<void> {
   const asked = parseBackground(await request.json());
   options.lifecycle.requireAwake();
-  const { language, request: run } = prepareCode(options, asked);
+  const { language, request: run } = prepareCode(readableSoon(options), asked);
   const labels = { name: asked.name || language, language, command: language };
-  const { entry } = options.registry.start(labels, (follow) => options.languages[language]({ ...run, ...follow }));
+  const { registry, languages } = options;
+  const { entry } = await registry.start(labels, (follow) => languages[language]({ ...run, ...follow }));
   request.send(200, started(entry, options.clock));
 }
 
@@ -43,11 +49,13 @@ async function code(options: BackgroundOptions, request: AgentRequest): Promise<
 async function command(options: BackgroundOptions, request: AgentRequest): Promise<void> {
   const asked = parseBackgroundCommand(await request.json());
   options.lifecycle.requireAwake();
-  const prepared = prepareCommand(options, asked);
+  const prepared = prepareCommand(readableSoon(options), asked);
   const timeoutMs = asked.timeout === 0 ? Number.POSITIVE_INFINITY : prepared.timeoutMs;
   const line = [asked.command, ...asked.args].join(" ").slice(0, longestCommand);
   const labels = { name: asked.name || asked.command.slice(0, 200), language: "", command: line };
-  const { entry } = options.registry.start(labels, (follow) => options.run({ ...prepared, timeoutMs, ...follow }));
+  const { entry } = await options.registry.start(labels, (follow) =>
+    options.run({ ...prepared, timeoutMs, ...follow }),
+  );
   request.send(200, {
     ...{ success: true, stdout: "", stderr: "", exit_code: 0, execution_time: 0, command: asked.command },
     ...started(entry, options.clock),

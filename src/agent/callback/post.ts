@@ -1,13 +1,12 @@
 import { createHmac } from "node:crypto";
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { HttpsProxyAgent } from "https-proxy-agent";
 import type { AgentClock } from "../clock.ts";
 
 /** `refused`: no repeat helps. `later`: one may. `why` is safe to show. */
 export type Outcome = { readonly kind: "taken" } | { readonly kind: "refused" | "later"; readonly why: string };
 
-/** One attempt. Never rejects. */
+/** One attempt. Failures of any kind are outcomes. */
 export type Post = (body: string) => Promise<Outcome>;
 
 export interface PostOptions {
@@ -22,6 +21,10 @@ export interface PostOptions {
 }
 
 const attemptMs = 10_000;
+/** Of an answer so much is read and dropped, so that the receiver is not cut off in the middle of a usual one. */
+const answerBytes = 64 * 1024;
+/** How the egress proxy's own refusals begin. */
+const refusalMark = "Bulkhead egress proxy: ";
 
 /** What the connection decides, not the caller. */
 const ours = new Set([
@@ -33,6 +36,7 @@ const ours = new Set([
   "keep-alive",
   "te",
   "trailer",
+  "expect",
 ]);
 
 /** Over the body's bytes as they are sent. */
@@ -56,39 +60,68 @@ function headersOf({ headers, secret, executionId, clock }: PostOptions, body: s
   };
 }
 
+/** Loaded by its first use: it takes 5 ms, which each start of an agent would pay. */
+async function tunnelAgent(egressPort: number): Promise<Agent> {
+  const { HttpsProxyAgent } = await import("https-proxy-agent");
+  return new HttpsProxyAgent(`http://127.0.0.1:${egressPort}`);
+}
+
 /** An absolute path for plain HTTP, a tunnel for HTTPS: never a connection of our own. */
-function open(options: PostOptions, headers: Record<string, string>): ClientRequest {
-  const { url, egressPort } = options;
-  if (url.protocol === "https:") {
-    const agent = new HttpsProxyAgent(`http://127.0.0.1:${egressPort}`);
-    return httpsRequest(url, { method: "POST", headers, agent });
-  }
+function open({ url, egressPort }: PostOptions, headers: Record<string, string>, tunnel?: Agent): ClientRequest {
+  if (tunnel !== undefined) return httpsRequest(url, { method: "POST", headers, agent: tunnel });
   const way = { host: "127.0.0.1", port: egressPort, method: "POST", agent: false } as const;
   return httpRequest({ ...way, path: url.href, headers: { Host: url.host, ...headers } });
 }
 
 /** A redirect is a refusal: it would lead where nobody asked to send this. */
-function judge(status: number): Outcome {
+function judge(status: number, start: string): Outcome {
   if (status >= 200 && status < 300) return { kind: "taken" };
-  const why = `the receiver answered ${status}`;
-  return { kind: status >= 500 || status === 408 || status === 429 ? "later" : "refused", why };
+  const who = start.startsWith(refusalMark) ? "the sandbox's way out" : "the receiver";
+  const kind = status >= 500 || status === 408 || status === 429 ? "later" : "refused";
+  return { kind, why: `${who} answered ${status}` };
+}
+
+/** Ends with the answer, with its limit, or with its connection; `onStart` gets its first bytes. */
+function readAnswer(answer: IncomingMessage, onStart: (start: string) => void, onEnd: () => void): void {
+  let bytes = 0;
+  answer.on("data", (chunk: Buffer) => {
+    if (bytes === 0) onStart(chunk.toString("latin1", 0, refusalMark.length));
+    bytes += chunk.length;
+    if (bytes > answerBytes) onEnd();
+  });
+  answer.on("error", onEnd);
+  answer.on("close", onEnd);
+}
+
+/** Sends, and waits for how it comes out. */
+function send(options: PostOptions, body: string, tunnel?: Agent): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const sending = open(options, headersOf(options, body), tunnel);
+    let outcome: Outcome = { kind: "later", why: "no answer within 10 s" };
+    let answered = false;
+    const end = (): void => {
+      cancel();
+      resolve(outcome);
+      sending.destroy();
+    };
+    const cancel = options.clock.after(attemptMs, end);
+    sending.on("error", (error: NodeJS.ErrnoException) => {
+      if (!answered) outcome = { kind: "later", why: `no connection (${error.code ?? "unknown cause"})` };
+      end();
+    });
+    sending.on("response", (answer: IncomingMessage) => {
+      answered = true;
+      const status = answer.statusCode ?? 0;
+      outcome = judge(status, "");
+      readAnswer(answer, (start) => (outcome = judge(status, start)), end);
+    });
+    sending.end(body);
+  });
 }
 
 export function makePost(options: PostOptions): Post {
-  return (body) =>
-    new Promise((resolve) => {
-      const sending = open(options, headersOf(options, body));
-      const cancel = options.clock.after(attemptMs, () => end({ kind: "later", why: "no answer within 10 s" }));
-      const end = (outcome: Outcome): void => {
-        cancel();
-        resolve(outcome);
-        // The answer's body is of no interest, however long.
-        sending.destroy();
-      };
-      sending.on("error", (error: NodeJS.ErrnoException) =>
-        end({ kind: "later", why: `no connection (${error.code ?? "unknown cause"})` }),
-      );
-      sending.on("response", (answer: IncomingMessage) => end(judge(answer.statusCode ?? 0)));
-      sending.end(body);
-    });
+  return async (body) => {
+    if (options.url.protocol !== "https:") return send(options, body);
+    return send(options, body, await tunnelAgent(options.egressPort));
+  };
 }

@@ -3,6 +3,8 @@ export interface CappedOutput {
   push(chunk: Uint8Array): void;
   /** As text; a line says how much is missing in the middle. */
   text(): string;
+  /** Bytes of memory that it takes. */
+  room(): number;
 }
 
 /** Bytes of one stream that an answer carries. */
@@ -71,6 +73,7 @@ export function makeCappedOutput(limit = defaultOutputLimit): CappedOutput {
   }
 
   return {
+    room: () => head.length + (ring?.length ?? 0),
     push(chunk) {
       const room = headLimit - headBytes;
       if (room > 0) pushHead(chunk.subarray(0, room));

@@ -4,7 +4,7 @@ import { type CappedOutput, makeCappedOutput } from "./output.ts";
 import type { OutputListener, RunRequest } from "./run.ts";
 
 /** One output stream of a run while it is read. */
-interface Followed extends CappedOutput {
+interface Followed extends Omit<CappedOutput, "room"> {
   /** Pending while the listener holds the stream back. */
   held(): Promise<void> | undefined;
   /** Bytes read so far. */

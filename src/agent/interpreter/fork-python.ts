@@ -10,7 +10,10 @@ import { capture, drain, read } from "./run-streams.ts";
 export interface ForkPythonOptions extends SuperviseOptions {
   /** Runs what cannot be forked. */
   readonly plain: RunPython;
-  readonly server: ForkServer;
+  /** Forks those that name one of the large libraries, and learns from them. */
+  readonly learning: ForkServer;
+  /** Forks the others, and stays small: forking a process takes as long as its memory is large. */
+  readonly small: ForkServer;
   /** Opened with the first run that is forked. @throws when that cannot be */
   readonly openSockets: () => RunSockets;
   /** Environment that the forkserver was started with. */
@@ -30,6 +33,8 @@ export function startsAlike(env: Env, base: Env): boolean {
   return [...names].every((name) => name === readLater || !readAtStart.test(name) || env[name] === base[name]);
 }
 
+const large = /\b(numpy|pandas|matplotlib|scipy|sklearn|seaborn|plotly|requests|PIL)\b/;
+
 /** How long a forked process may take to take its program: it waits for one already. Then another one is started for it. */
 const takeMs = 250;
 
@@ -40,15 +45,23 @@ interface Taken {
 }
 
 export function makeForkPython(options: ForkPythonOptions): RunPython {
-  const { plain, server, environment, marks } = options;
+  const { plain, learning, small, environment, marks } = options;
   let sockets: RunSockets | undefined;
 
   /** null: the program has not begun, and never will here. */
-  async function take(request: Parameters<RunPython>[0], mark: number): Promise<Taken | null> {
+  async function take(request: Parameters<RunPython>[0], server: ForkServer, mark: number): Promise<Taken | null> {
     sockets ??= options.openSockets();
     const run = sockets.expect();
     const { code, cwd, env } = request;
-    const { pid: told, ended } = server.fork({ token: run.token, socket: sockets.path, code, cwd, env, mark });
+    const { pid: told, ended } = server.fork({
+      token: run.token,
+      socket: sockets.path,
+      code,
+      cwd,
+      env,
+      mark,
+      learn: server === learning,
+    });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, takeMs, null)));
     const both = Promise.all([
@@ -107,10 +120,11 @@ export function makeForkPython(options: ForkPythonOptions): RunPython {
   }
 
   return async (request): Promise<RichResult> => {
+    const server = large.test(request.code) ? learning : small;
     if (request.signal.aborted || !server.ready() || !startsAlike(request.env, environment)) return plain(request);
     const mark = marks.take();
     try {
-      const taken = await take(request, mark);
+      const taken = await take(request, server, mark);
       if (taken === null) return await plain(request);
       return reportedBy(await follow(request, taken, mark), request.onOutput);
     } finally {

@@ -10,6 +10,8 @@ export interface ForkRequest {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly mark: number;
+  /** Whether the server is to import what the program does, for the next ones. */
+  readonly learn: boolean;
 }
 
 export interface Forked {

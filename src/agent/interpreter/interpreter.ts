@@ -46,8 +46,9 @@ export function makeInterpreter(parts: InterpreterParts): Interpreter {
   const plain: RunPython = rich
     ? makeRunPython({ run, tools })
     : (request) => run({ ...request, args: ["-c", pythonLoader] });
-  const server = makeForkServer({ start: forkserverStarter(starter), clock, logger });
-  const forked = makeForkPython({ plain, server, openSockets: openRunSockets, environment, marks, timers });
+  const server = () => makeForkServer({ start: forkserverStarter(starter), clock, logger });
+  const servers = { learning: server(), small: server() };
+  const forked = makeForkPython({ plain, ...servers, openSockets: openRunSockets, environment, marks, timers });
   return {
     runPython: rich ? forked : async (request) => ({ ...(await forked(request)), rich: {} }),
     kernels: makeKernels({ timers, clock, sandboxEnv: () => lifecycle.env(), start: kernelStarter(starter) }),

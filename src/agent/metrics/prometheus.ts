@@ -1,59 +1,84 @@
 import type { MetricsResponse } from "#contracts/agent/metrics.ts";
+import { bucketEndsMs, type RouteFigures } from "./request-metrics.ts";
 
 interface Family {
   readonly name: string;
-  readonly type: "counter" | "gauge";
+  readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
-  /** Labels, as text between the braces, and value. */
-  readonly samples: readonly (readonly [string, number])[];
+  readonly lines: readonly string[];
 }
 
-function escaped(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+type Routes = ReadonlyMap<string, RouteFigures>;
+
+const prefix = "bulkhead_agent_";
+const bytesPerMb = 1024 * 1024;
+
+function labelOf(route: string): string {
+  return `route="${route.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }
 
-function byRoute(values: Readonly<Record<string, number>>): [string, number][] {
-  return Object.entries(values).map(([route, value]) => [`route="${escaped(route)}"`, value]);
+function gauge(name: string, help: string, value: number): Family {
+  return { name, type: "gauge", help, lines: [`${prefix}${name} ${value}`] };
 }
 
-function families(figures: MetricsResponse): readonly Family[] {
-  const { system, cache } = figures;
-  const gauge = (name: string, help: string, value: number): Family => ({
-    ...{ name: `bulkhead_agent_${name}`, type: "gauge" as const, help, samples: [["", value]] },
+function counter(name: string, help: string, value: number): Family {
+  return { name, type: "counter", help, lines: [`${prefix}${name} ${value}`] };
+}
+
+function byRoute(name: string, help: string, routes: Routes, of: (figures: RouteFigures) => number): Family {
+  const lines = [...routes].map(([route, figures]) => `${prefix}${name}{${labelOf(route)}} ${of(figures)}`);
+  return { name, type: "counter", help, lines };
+}
+
+function durations(routes: Routes): Family {
+  const name = "request_duration_seconds";
+  const lines = [...routes].flatMap(([route, { histogram, count, totalMs }]) => {
+    const label = labelOf(route);
+    let seen = 0;
+    const buckets = bucketEndsMs.map((end, index) => {
+      seen += histogram[index] ?? 0;
+      return `${prefix}${name}_bucket{${label},le="${end / 1000}"} ${seen}`;
+    });
+    return [
+      ...buckets,
+      `${prefix}${name}_bucket{${label},le="+Inf"} ${count}`,
+      `${prefix}${name}_sum{${label}} ${totalMs / 1000}`,
+      `${prefix}${name}_count{${label}} ${count}`,
+    ];
   });
-  const counter = (name: string, help: string, samples: Family["samples"]): Family => ({
-    ...{ name: `bulkhead_agent_${name}_total`, type: "counter" as const, help, samples },
-  });
+  return { name, type: "histogram", help: "Time from a request to the end of its answer.", lines };
+}
+
+function families({ system, cache, ...figures }: MetricsResponse, routes: Routes): readonly Family[] {
   return [
     gauge("uptime_seconds", "Seconds since the agent started.", figures.uptime_seconds),
-    counter("requests", "Requests by route.", byRoute(figures.requests_total)),
-    counter("request_errors", "Answers of 400 and above by route.", byRoute(figures.errors_total)),
-    {
-      ...{ name: "bulkhead_agent_request_duration_p95_milliseconds", type: "gauge" },
-      ...{ help: "95th percentile of the duration by route.", samples: byRoute(figures.p95_duration_ms) },
-    },
-    counter("executions", "Executions and commands that were run.", [["", figures.total_executions]]),
-    gauge("active_executions", "Executions and commands that run.", figures.active_executions),
+    byRoute("requests_total", "Requests.", routes, ({ count }) => count),
+    byRoute("request_errors_total", "Answers of 400 and above, and broken off ones.", routes, ({ errors }) => errors),
+    durations(routes),
+    counter("executions_total", "Executions, commands and cells that began.", figures.total_executions),
+    gauge("active_executions", "Executions, commands and cells that run.", figures.active_executions),
     gauge("active_streams", "Open WebSockets.", figures.active_streams),
-    gauge("cpu_usage_percent", "Share of the sandbox's cores in use.", system.cpu.usage_percent),
-    gauge("memory_used_megabytes", "Memory of the sandbox's processes.", system.memory.used_mb),
-    gauge("memory_total_megabytes", "Memory the sandbox may use.", system.memory.total_mb),
-    gauge("disk_used_megabytes", "Disk in use.", system.disk.used_mb),
-    gauge("disk_total_megabytes", "Disk the sandbox may use.", system.disk.total_mb),
+    gauge("cpu_usage_ratio", "Share of the sandbox's cores in use.", system.cpu.usage_percent / 100),
+    gauge("memory_used_bytes", "Memory of the sandbox's processes.", Math.round(system.memory.used_mb * bytesPerMb)),
+    gauge("memory_limit_bytes", "Memory the sandbox may use.", Math.round(system.memory.total_mb * bytesPerMb)),
+    gauge("disk_used_bytes", "Disk in use.", Math.round(system.disk.used_mb * bytesPerMb)),
+    gauge("disk_limit_bytes", "Disk the sandbox may use.", Math.round(system.disk.total_mb * bytesPerMb)),
     gauge("processes", "Processes of the sandbox.", figures.process.count),
     gauge("background_processes", "Background processes that run.", figures.process.running),
-    counter("cache_hits", "Compilations that were not needed.", [["", cache.hits]]),
-    counter("cache_misses", "Compilations.", [["", cache.misses]]),
+    gauge("cache_bytes", "Compiled programs that are kept.", cache.size),
+    counter("cache_hits_total", "Compilations that were not needed.", cache.hits),
+    counter("cache_misses_total", "Compilations.", cache.misses),
   ];
 }
 
-/** Text exposition format 0.0.4. */
-export function prometheusText(figures: MetricsResponse): string {
-  return families(figures)
-    .map(({ name, type, help, samples }) => {
-      const lines = samples.map(([labels, value]) => `${name}${labels === "" ? "" : `{${labels}}`} ${value}`);
-      return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines].join("\n");
-    })
+/** Text exposition format 0.0.4, in base units. */
+export function prometheusText(figures: MetricsResponse, routes: Routes): string {
+  return families(figures, routes)
+    .flatMap(({ name, type, help, lines }) => [
+      `# HELP ${prefix}${name} ${help}`,
+      `# TYPE ${prefix}${name} ${type}`,
+      ...lines,
+    ])
     .join("\n")
     .concat("\n");
 }

@@ -1,12 +1,16 @@
-/** Upper ends in milliseconds; beyond the last one a duration counts as that. */
-const buckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000] as const;
+/** Upper ends in milliseconds of the buckets of each duration; beyond the last one is one more. */
+export const bucketEndsMs = [
+  1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000,
+] as const;
 
 export interface RouteFigures {
   readonly count: number;
   readonly errors: number;
   readonly totalMs: number;
-  /** Upper end of the bucket that holds the 95th of a hundred. */
+  /** Upper end of the bucket that holds the 95th of a hundred; the last end stands for all beyond it. */
   readonly p95Ms: number;
+  /** How many durations fell into each of {@link bucketEndsMs}, and beyond. */
+  readonly histogram: readonly number[];
 }
 
 /** What was asked of the agent, by route. */
@@ -29,28 +33,23 @@ function p95Of({ count, histogram }: Counted): number {
     seen += some;
     return seen >= count * 0.95;
   });
-  return buckets[Math.min(Math.max(0, at), buckets.length - 1)] ?? 0;
+  return bucketEndsMs[Math.min(Math.max(0, at), bucketEndsMs.length - 1)] ?? 0;
 }
 
 export function makeRequestMetrics(): RequestMetrics {
   const routes = new Map<string, Counted>();
+  const none = (): Counted => ({ count: 0, errors: 0, totalMs: 0, histogram: [...bucketEndsMs, 0].map(() => 0) });
   return {
     note(route, status, durationMs) {
-      const counted = routes.get(route) ?? { count: 0, errors: 0, totalMs: 0, histogram: buckets.map(() => 0) };
+      const counted = routes.get(route) ?? none();
       routes.set(route, counted);
       counted.count += 1;
       if (status >= 400) counted.errors += 1;
       counted.totalMs += durationMs;
-      const bucket = buckets.findIndex((end) => durationMs <= end);
-      const place = bucket < 0 ? buckets.length - 1 : bucket;
+      const bucket = bucketEndsMs.findIndex((end) => durationMs <= end);
+      const place = bucket < 0 ? bucketEndsMs.length : bucket;
       counted.histogram[place] = (counted.histogram[place] ?? 0) + 1;
     },
-    byRoute: () =>
-      new Map(
-        [...routes].map(([route, counted]) => {
-          const { count, errors, totalMs } = counted;
-          return [route, { count, errors, totalMs, p95Ms: p95Of(counted) }];
-        }),
-      ),
+    byRoute: () => new Map([...routes].map(([route, counted]) => [route, { ...counted, p95Ms: p95Of(counted) }])),
   };
 }

@@ -10,7 +10,7 @@ import type { RequestMetrics, RouteFigures } from "./request-metrics.ts";
 
 export interface MetricsOptions {
   readonly requests: RequestMetrics;
-  readonly lifecycle: Pick<Lifecycle, "state">;
+  readonly lifecycle: Pick<Lifecycle, "state" | "executionCount">;
   readonly figures: SystemFigures;
   readonly cache: CompileCache;
   /** Background processes that run. */
@@ -20,10 +20,6 @@ export interface MetricsOptions {
   /** Epoch milliseconds. */
   readonly startedAt: number;
 }
-
-/** Routes that run something for a caller who waits for it. */
-const executing =
-  /^POST \/(execute|execute\/ipython|execute\/async|execute\/background|commands\/run|commands\/background)$/;
 
 const round = (value: number) => Math.round(value * 100) / 100;
 
@@ -43,14 +39,13 @@ function snapshot(options: MetricsOptions): MetricsResponse {
   const each = (of: (route: RouteFigures) => number) =>
     Object.fromEntries(routes.map(([name, route]) => [name, of(route)]));
   const errors = sum((route) => route.errors);
-  const executions = routes.filter(([name]) => executing.test(name));
   const { cpu, memory, disk } = figures.system();
   return {
     uptime_seconds: (clock.now() - startedAt) / 1000,
     total_requests: sum((route) => route.count),
     total_errors: errors,
     error_count: errors,
-    total_executions: executions.reduce((total, [, route]) => total + route.count, 0),
+    total_executions: lifecycle.executionCount(),
     active_executions: lifecycle.state().active_executions,
     requests_total: each((route) => route.count),
     errors_total: each((route) => route.errors),
@@ -75,7 +70,7 @@ export function metricsRoutes(options: MetricsOptions): Route[] {
       path: "/metrics/prometheus",
       handle({ res }) {
         res.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
-        res.end(prometheusText(snapshot(options)));
+        res.end(prometheusText(snapshot(options), options.requests.byRoute()));
       },
     },
     {

@@ -40,6 +40,7 @@ export const asyncRequestSchema = executeRequestSchema.extend({
   callback_url: z.string().min(1).max(2048),
   callback_headers: z
     .record(z.string().regex(headerName), z.string().regex(headerValue))
+    .refine((headers) => Object.keys(headers).length <= 50, "at most 50 headers")
     .nullish()
     .transform((headers) => headers ?? {}),
   /** Signs the callback: `X-HOPX-Signature: sha256=<hex>`, the HMAC-SHA256 of the raw body. Never shown again. */
@@ -99,7 +100,7 @@ export const callbackBodySchema = z.object({
   /** Seconds. */
   execution_time: z.number(),
   timestamp: z.string(),
-  /** Why it did not run to its end by itself; empty else. */
+  /** Why it is not completed; empty else. */
   error: z.string(),
 });
 export type CallbackBody = z.infer<typeof callbackBodySchema>;

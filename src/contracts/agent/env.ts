@@ -3,6 +3,9 @@ import * as z from "zod";
 /** Bytes of all names and values of one environment together. */
 export const maxEnvBytes = 256 * 1024;
 
+/** Bytes of one name with its value: Linux starts no process that is given a longer string than 128 KiB with `=` and NUL (execve(2)). */
+export const maxEnvEntryBytes = 128 * 1024 - 2;
+
 const envName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
@@ -20,6 +23,13 @@ export const envVarsSchema = z.record(z.string(), z.string()).superRefine((vars,
     }
     if (value.includes("\0")) {
       context.addIssue({ code: "custom", path: [name], message: "a value cannot contain a NUL character" });
+    }
+    if (Buffer.byteLength(name) + Buffer.byteLength(value) > maxEnvEntryBytes) {
+      context.addIssue({
+        code: "custom",
+        path: [name],
+        message: `a name and its value take at most ${maxEnvEntryBytes} bytes`,
+      });
     }
   }
   const bytes = envBytes(vars);

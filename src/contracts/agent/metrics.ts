@@ -24,9 +24,11 @@ export type CacheStats = z.infer<typeof cacheStatsSchema>;
 export const metricsResponseSchema = z.object({
   uptime_seconds: z.number(),
   total_requests: z.number().int(),
-  /** Answers of 400 and above. */
+  /** Answers of 400 and above, and those that broke off. */
   total_errors: z.number().int(),
+  /** Executions, commands and cells that began, on all ways but in the background. */
   total_executions: z.number().int(),
+  /** Of those the ones that run. */
   active_executions: z.number().int(),
   requests_total: z.record(z.string(), z.number().int()),
   errors_total: z.record(z.string(), z.number().int()),

@@ -1,5 +1,5 @@
 import { BulkheadError } from "#contracts/errors.ts";
-import { toRfc3339 } from "#contracts/time.ts";
+import { readJsonBody } from "../body.ts";
 import type { AccountFacts, ControlDependencies } from "../dependencies.ts";
 import { type ControlContext, principalOf, requestContext } from "../request-state.ts";
 import type { Handler, RouteSpec, Routes } from "../routes.ts";
@@ -34,24 +34,25 @@ export function addAccountRoutes(routes: Routes, deps: ControlDependencies, acco
 
 type Add = (method: Method, path: string, summary: string, handler: Handler) => void;
 
-function addOrganization(add: Add, { config, clock }: ControlDependencies, account: AccountFacts): void {
+function addOrganization(add: Add, { config }: ControlDependencies, account: AccountFacts): void {
   const id = String(config.organizationId);
-  const own = { id, name: account.organization, role: "owner" };
+  const roleOf = (c: ControlContext) => (principalOf(c).scopes.includes("admin") ? "owner" : "member");
+  const own = (c: ControlContext) => ({ id, name: account.organization, role: roleOf(c) });
   const me = (c: ControlContext) => {
-    const { keyId, scopes } = principalOf(c);
-    const role = scopes.includes("admin") ? "admin" : "member";
-    return { user_id: keyId, email: "", first_name: keyId, last_name: "", avatar_url: null, role };
+    const { keyId } = principalOf(c);
+    return { user_id: keyId, email: "", first_name: keyId, last_name: "", avatar_url: null, role: roleOf(c) };
   };
   add("get", "/auth/organization", "The organization", (c) =>
-    c.json({
-      ...own,
-      slug: account.organization.toLowerCase(),
-      plan_id: "self-hosted",
-      created_at: toRfc3339(clock.now()),
-    }),
+    // When a deployment was made is not kept.
+    c.json({ ...own(c), slug: account.organization.toLowerCase(), plan_id: "self-hosted", created_at: null }),
   );
-  add("get", "/auth/user/organizations", "Organizations of the caller", (c) => c.json({ data: [own] }));
-  add("post", "/auth/organization/switch", "There is one organization", (c) => c.json({ success: true }));
+  add("get", "/auth/user/organizations", "Organizations of the caller", (c) => c.json({ data: [own(c)] }));
+  add("post", "/auth/organization/switch", "There is one organization", async (c) => {
+    const body = await readJsonBody(c.req);
+    const asked = typeof body === "object" && body !== null && "organization_id" in body ? body.organization_id : null;
+    if (String(asked) !== id) throw new BulkheadError("RESOURCE_NOT_FOUND", `The only organization here is ${id}.`);
+    return c.json({ success: true });
+  });
   add("get", "/auth/me", "Who the caller is: an API key", (c) =>
     c.json({ ...me(c), organization_id: config.organizationId }),
   );

@@ -113,9 +113,9 @@ export async function startAgent(variables: Readonly<Record<string, string | und
 }
 
 /** Polls until `condition` holds; fails after `limitMs`. */
-export async function until(condition: () => boolean, limitMs = 10_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
   const giveUp = Date.now() + limitMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > giveUp) throw new Error("the awaited condition did not come true");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -63,6 +63,30 @@ describe("in the background", () => {
     expect((await agent.ask("POST", `/execute/kill/${id}`)).body).toMatchObject({ success: true });
   });
 
+  it("shows what Python writes while it runs", async () => {
+    const id = await start("/execute/background", { code: "print('begun'); import time; time.sleep(60)" });
+    const giveUp = Date.now() + 10_000;
+    while ((await detail(id)).stdout !== "begun\n" && Date.now() < giveUp) await pause(20);
+    expect((await detail(id)).stdout).toBe("begun\n");
+    await agent.ask("POST", `/execute/kill/${id}`);
+  });
+
+  it("says at once what cannot be started, and keeps nothing of it", async () => {
+    const before = (await listed()).length;
+    const workdir = join(agent.directory, "none");
+    for (const [path, body] of [
+      ["/commands/background", { command: "true" }],
+      ["/execute/background", { code: "true", language: "bash" }],
+    ] as const) {
+      const { status, body: answer } = await agent.ask("POST", path, { ...body, workdir });
+      expect([status, answer["code"]]).toEqual([404, "DIRECTORY_NOT_FOUND"]);
+    }
+    expect(await listed()).toHaveLength(before);
+    // As a shell says it, which is no failure of ours.
+    const id = await start("/commands/background", { command: "no-such-program", args: ["x"] });
+    expect(await untilStatus(id, "failed")).toMatchObject({ exit_code: 127, pid: null });
+  });
+
   it("is no activity of its own", async () => {
     const id = await start("/commands/background", { command: "sleep 30" });
     expect((await agent.ask("GET", "/_bulkhead/state")).body).toMatchObject({ active_executions: 0 });
@@ -110,6 +134,9 @@ describe("in the background", () => {
       const answer = await agent.ask(method, path, body);
       return [answer.status, answer.body["code"]];
     };
+    expect(await codes("POST", "/execute/kill/null")).toEqual([404, "PROCESS_NOT_FOUND"]);
+    expect(await codes("POST", "/execute/kill/1")).toEqual([404, "PROCESS_NOT_FOUND"]);
+    expect(await codes("POST", `/processes/${agent.process.pid ?? 0}/kill`)).toEqual([404, "PROCESS_NOT_FOUND"]);
     expect(await codes("POST", "/execute/kill/proc_none")).toEqual([404, "PROCESS_NOT_FOUND"]);
     expect(await codes("GET", "/execute/processes/proc_none")).toEqual([404, "PROCESS_NOT_FOUND"]);
     expect(await codes("POST", "/processes/none/kill")).toEqual([404, "PROCESS_NOT_FOUND"]);
@@ -125,20 +152,24 @@ describe("in the background", () => {
     ]);
   });
 
-  it("ten thousand at once end in a typed refusal, with the agent well", async () => {
-    const answers: (readonly [number, unknown])[] = [];
-    for (let count = 0; count < 260; count += 1) {
-      const answer = await agent.ask("POST", "/commands/background", {
+  it("ten thousand end in typed refusals, with the agent well", async () => {
+    const answers = new Map<string, number>();
+    const one = async () => {
+      const { status, body } = await agent.ask("POST", "/commands/background", {
         ...{ command: "sleep", args: ["1000"], workdir: agent.directory },
       });
-      answers.push([answer.status, answer.body["code"]]);
-    }
-    expect(answers.filter(([status]) => status === 200).length).toBeGreaterThan(150);
-    expect(answers.at(-1)).toEqual([403, "RESOURCE_LIMIT_ERROR"]);
-    expect((await agent.ask("GET", "/health")).status).toBe(200);
-    for (const { process_id: id, status } of await listed()) {
-      if (status === "running") await agent.ask("POST", `/execute/kill/${id}`);
-    }
-    await start("/commands/background", { command: "true" });
-  });
+      const outcome = `${status} ${typeof body["code"] === "string" ? body["code"] : ""}`;
+      answers.set(outcome, (answers.get(outcome) ?? 0) + 1);
+    };
+    for (let count = 0; count < 10_000; count += 10) await Promise.all(Array.from({ length: 10 }, one));
+    expect(Object.fromEntries(answers)).toEqual({ "200 ": 200, "403 RESOURCE_LIMIT_ERROR": 9_800 });
+    expect((await agent.ask("GET", "/health")).body).toMatchObject({ status: "healthy" });
+    const { body } = await agent.ask("POST", "/commands/run", { command: "echo well", workdir: agent.directory });
+    expect(body).toMatchObject({ stdout: "well\n" });
+    const running = (await listed()).filter(({ status }) => status === "running");
+    expect(running).toHaveLength(200);
+    await Promise.all(running.map(({ process_id: id }) => agent.ask("POST", `/execute/kill/${id}`)));
+    expect((await listed()).filter(({ status }) => status === "running")).toEqual([]);
+    await untilStatus(await start("/commands/background", { command: "true" }), "completed");
+  }, 120_000);
 });

@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { infoResponseSchema } from "#contracts/agent/info.ts";
 import { cacheStatsSchema, metricsResponseSchema } from "#contracts/agent/metrics.ts";
 import { type AgentProcess, startAgent } from "./agent-process.ts";
 
@@ -43,6 +44,8 @@ describe("the agent's figures", () => {
     expect(headers["content-type"]).toContain("text/plain");
     expect(text).toMatch(/^# HELP bulkhead_agent_uptime_seconds .+\n# TYPE bulkhead_agent_uptime_seconds gauge\n/);
     expect(text).toContain('bulkhead_agent_requests_total{route="POST /commands/run"} 1\n');
+    expect(text).toContain('bulkhead_agent_request_duration_seconds_bucket{route="POST /commands/run",le="+Inf"} 1\n');
+    expect(text).toContain("bulkhead_agent_executions_total 1\n");
     for (const line of text.trimEnd().split("\n")) expect(line).toMatch(/^(# |[a-z0-9_]+(\{[^}]+\})? [-\d.e]+$)/);
   });
 
@@ -53,5 +56,24 @@ describe("the agent's figures", () => {
     expect(await stats()).toMatchObject({ hits: 1, misses: 1, count: 1, hit_rate: 0.5 });
     expect((await agent.ask("POST", "/cache/clear")).body).toMatchObject({ success: true });
     expect(await stats()).toMatchObject({ count: 0, size: 0, hits: 1 });
+  });
+});
+
+describe("what the agent says of itself", () => {
+  it("names what it serves", async () => {
+    const { endpoints, features } = infoResponseSchema.parse((await agent.ask("GET", "/info")).body);
+    for (const path of Object.values(endpoints)) {
+      const { body } = await agent.ask("GET", path);
+      expect([path, body["code"]]).not.toEqual([path, "RESOURCE_NOT_FOUND"]);
+    }
+    expect(features).toMatchObject({
+      background: true,
+      streaming: true,
+      terminal: true,
+      file_watch: true,
+      ipython: true,
+    });
+    // This one has no way out.
+    expect(features).toMatchObject({ callbacks: false, desktop: false });
   });
 });

@@ -49,7 +49,10 @@ const values: readonly unknown[] = [
   { A: "a\0" },
   { "X-Ä": "x" },
   { "X-A": "a\r\nX-B: c" },
-  { A: "x".repeat(300_000) },
+  Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`X${index}`, ""])),
+  { A: "x".repeat(131_069) },
+  { A: "x".repeat(131_070) },
+  { A: "x".repeat(100_000), B: "x".repeat(100_000), C: "x".repeat(100_000) },
   { type: "Buffer", data: [1, 255] },
   { type: "Buffer", data: [1, 256] },
 ];

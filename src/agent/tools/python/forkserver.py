@@ -336,7 +336,8 @@ def run(server, request):
         except BaseException:
             sys.excepthook(*sys.exc_info())
     try:
-        os.write(teach, " ".join(name for name in KNOWN if name in sys.modules).encode("ascii"))
+        if request["learn"]:
+            os.write(teach, " ".join(name for name in KNOWN if name in sys.modules).encode("ascii"))
     except OSError:
         pass
     for stream in (sys.stdout, sys.stderr):
