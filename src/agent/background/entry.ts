@@ -57,6 +57,17 @@ export function roomOf({ stdout, stderr }: BackgroundEntry): number {
   return stdout.room() + stderr.room();
 }
 
+/** By its execution's id, or by pid: what still runs before what has ended, the last before the first. */
+export function findBy(entries: Iterable<BackgroundEntry>, id: string): BackgroundEntry | undefined {
+  const all = [...entries];
+  const samePid = all.filter(({ pid }) => pid !== null && String(pid) === id);
+  return (
+    all.find(({ executionId }) => executionId === id) ??
+    samePid.find(({ status }) => status === "running") ??
+    samePid.at(-1)
+  );
+}
+
 export function listenerOf(entry: BackgroundEntry): OutputListener {
   return (stream, chunk) => {
     entry[stream].push(chunk);

@@ -3,13 +3,11 @@ import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { AgentClock } from "../clock.ts";
 import type { RichResult, RunRequest } from "../exec/run.ts";
-import { type BackgroundEntry, isBusy, type Labels, listenerOf, newEntry, roomOf } from "./entry.ts";
+import { type BackgroundEntry, findBy, isBusy, type Labels, listenerOf, newEntry } from "./entry.ts";
+import { overdue } from "./retention.ts";
 
 /** At once, counting those that have ended and are not yet reported; a sandbox's own process limit may be reached earlier. */
 const maxBusy = 200;
-/** Those that ended are readable until so many others have ended after them, or those took so many bytes. */
-const maxEnded = 200;
-const maxEndedBytes = 16 * 1024 * 1024;
 /** The runner's own copy of the output is not read: the entry has one. */
 const unread = 1024;
 
@@ -61,26 +59,12 @@ export function makeRegistry({ clock, logger }: RegistryOptions): Registry {
     ends.delete(id);
   }
 
-  /** What ended first goes first, however long it ran. */
-  function forgetOldest(): void {
-    const ended = [...entries.values()].filter((entry) => !isBusy(entry));
-    ended.sort((one, other) => (one.endedAt ?? 0) - (other.endedAt ?? 0));
-    let count = ended.length;
-    let bytes = ended.reduce((sum, entry) => sum + roomOf(entry), 0);
-    for (const entry of ended) {
-      if (count <= maxEnded && bytes <= maxEndedBytes) break;
-      count -= 1;
-      bytes -= roomOf(entry);
-      forget(entry);
-    }
-  }
-
   function finish(entry: BackgroundEntry, exitCode: number): void {
     entry.endedAt = clock.now();
     entry.exitCode = exitCode;
     if (entry.stop.signal.aborted) entry.status = "killed";
     else entry.status = exitCode === 0 ? "completed" : "failed";
-    forgetOldest();
+    for (const each of overdue(entries.values())) forget(each);
   }
 
   async function run(entry: BackgroundEntry, work: Work, onStart: () => void): Promise<RichResult> {
@@ -103,11 +87,6 @@ export function makeRegistry({ clock, logger }: RegistryOptions): Registry {
       finish(entry, 1);
       throw thrown;
     }
-  }
-
-  function byPid(id: string): BackgroundEntry | undefined {
-    const same = [...entries.values()].filter(({ pid }) => pid !== null && String(pid) === id);
-    return same.find(({ status }) => status === "running") ?? same.at(-1);
   }
 
   return {
@@ -133,7 +112,7 @@ export function makeRegistry({ clock, logger }: RegistryOptions): Registry {
       return { entry, ended };
     },
     list: () => [...entries.values()],
-    find: (id) => entries.get(id) ?? [...entries.values()].find(({ executionId }) => executionId === id) ?? byPid(id),
+    find: (id) => entries.get(id) ?? findBy(entries.values(), id),
     async kill(entry) {
       if (entry.status === "running") entry.stop.abort();
       await ends.get(entry.id);

@@ -1,7 +1,7 @@
-import { createHmac } from "node:crypto";
 import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { AgentClock } from "../clock.ts";
+import { headersOf, type SignedHeaders } from "./headers.ts";
 
 /** `refused`: no repeat helps. `later`: one may. `why` is safe to show. */
 export type Outcome = { readonly kind: "taken" } | { readonly kind: "refused" | "later"; readonly why: string };
@@ -9,12 +9,8 @@ export type Outcome = { readonly kind: "taken" } | { readonly kind: "refused" | 
 /** One attempt. Failures of any kind are outcomes. */
 export type Post = (body: string) => Promise<Outcome>;
 
-export interface PostOptions {
+export interface PostOptions extends SignedHeaders {
   readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Empty: not signed. */
-  readonly secret: string;
-  readonly executionId: string;
   /** Loopback port of the sandbox's way out: the only one a callback takes, with the sandbox's own policy. */
   readonly egressPort: number;
   readonly clock: AgentClock;
@@ -25,40 +21,6 @@ const attemptMs = 10_000;
 const answerBytes = 64 * 1024;
 /** How the egress proxy's own refusals begin. */
 const refusalMark = "Bulkhead egress proxy: ";
-
-/** What the connection decides, not the caller. */
-const ours = new Set([
-  "host",
-  "content-length",
-  "connection",
-  "transfer-encoding",
-  "upgrade",
-  "keep-alive",
-  "te",
-  "trailer",
-  "expect",
-]);
-
-/** Over the body's bytes as they are sent. */
-export function signatureOf(secret: string, body: string): string {
-  return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
-}
-
-function headersOf({ headers, secret, executionId, clock }: PostOptions, body: string): Record<string, string> {
-  const given = Object.entries(headers).filter(
-    ([name]) => !ours.has(name.toLowerCase()) && !name.toLowerCase().startsWith("proxy-"),
-  );
-  return {
-    "User-Agent": "bulkhead-callback",
-    ...Object.fromEntries(given),
-    "Content-Type": "application/json",
-    "Content-Length": String(Buffer.byteLength(body)),
-    // Epoch seconds.
-    "X-HOPX-Timestamp": String(Math.floor(clock.now() / 1000)),
-    "X-HOPX-Execution-Id": executionId,
-    ...(secret === "" ? {} : { "X-HOPX-Signature": signatureOf(secret, body) }),
-  };
-}
 
 /** Loaded by its first use: it takes 5 ms, which each start of an agent would pay. */
 async function tunnelAgent(egressPort: number): Promise<Agent> {
@@ -96,7 +58,7 @@ function readAnswer(answer: IncomingMessage, onStart: (start: string) => void, o
 /** Sends, and waits for how it comes out. */
 function send(options: PostOptions, body: string, tunnel?: Agent): Promise<Outcome> {
   return new Promise((resolve) => {
-    const sending = open(options, headersOf(options, body), tunnel);
+    const sending = open(options, headersOf(options, body, options.clock.now()), tunnel);
     let outcome: Outcome = { kind: "later", why: "no answer within 10 s" };
     let answered = false;
     const end = (): void => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeDelivery } from "#agent/callback/delivery.ts";
-import { type Outcome, signatureOf } from "#agent/callback/post.ts";
+import { signatureOf } from "#agent/callback/headers.ts";
+import type { Outcome } from "#agent/callback/post.ts";
 import { callbackTarget } from "#agent/callback/target.ts";
 import { makeTurns } from "#agent/callback/turns.ts";
 import { makeActiveTimers } from "#agent/timers.ts";
