@@ -91,8 +91,11 @@ describe("environment", () => {
   });
 
   it("counts bytes of names and values, not characters", () => {
-    expect(envVarsSchema.safeParse({ A: "x".repeat(maxEnvBytes - 1) }).success).toBe(true);
-    expect(envVarsSchema.safeParse({ A: "ü".repeat(maxEnvBytes / 2) }).success).toBe(false);
+    const half = maxEnvBytes / 2 - 4;
+    expect(envVarsSchema.safeParse({ A: "x".repeat(half), B: "x".repeat(half) }).success).toBe(true);
+    expect(envVarsSchema.safeParse({ A: "ü".repeat(half / 2), B: "ü".repeat(half / 2), C: "ü" }).success).toBe(true);
+    expect(envVarsSchema.safeParse({ A: "x".repeat(half), B: "x".repeat(half), C: "x".repeat(6) }).success).toBe(false);
+    expect(envVarsSchema.safeParse({ A: "ü".repeat(half / 2 + 2) }).success).toBe(false);
   });
 });
 
