@@ -238,6 +238,7 @@ describe("an agent whose receivers never answer", () => {
   it("takes no more than it can hold, stays well, and leaves nothing when it is stopped in the middle", async () => {
     answer = () => {};
     const own = await startAgent({ ...wayOut, BULKHEAD_EGRESS_PORT: String(await freePort()) });
+    cleanups.unshift(() => own.stop());
     const answers = new Map<string, number>();
     const one = async () => {
       const url = `http://${receiverHost}:${port}/silent`;
@@ -260,6 +261,7 @@ describe("an agent whose receivers never answer", () => {
 
   it("refuses at once where the sandbox may not go out", async () => {
     const own = await startAgent({ ...wayOut, BULKHEAD_EGRESS_PORT: String(await freePort()) });
+    cleanups.unshift(() => own.stop());
     const callbacks = async () =>
       ((await own.ask("GET", "/health")).body["features"] as Record<string, unknown>)["callbacks"];
     expect(await callbacks()).toBe(true);
@@ -274,6 +276,5 @@ describe("an agent whose receivers never answer", () => {
     });
     expect(await callbacks()).toBe(false);
     expect((await own.ask("GET", "/execute/processes")).body).toMatchObject({ count: 0 });
-    await own.stop();
   });
 });
