@@ -342,8 +342,29 @@ async def of_kind(kind):
     return rows
 
 
+async def of_templates():
+    """The builder describes a template in the client; only `build` and `get_logs` send anything."""
+    from hopx_ai.template import BuildOptions, Template, get_logs
+
+    async def build():
+        options = BuildOptions(name="conformance", api_key=os.environ["HOPX_API_KEY"], base_url=URL, cpu=1, memory=512, disk_gb=1)
+        await Template.build(Template().from_python_image("3.12").run_cmd("true"), options)
+
+    async def logs():
+        await get_logs("conformance", os.environ["HOPX_API_KEY"], base_url=URL)
+
+    rows = {"Template.%s" % name: REASONS["local"] for name, _ in inspect.getmembers(Template) if not name.startswith("_")}
+    names = [name for name in dir(hopx_ai) if name[0].islower() and not name.startswith("_")]
+    functions = [name for name in names if inspect.isfunction(getattr(hopx_ai, name))]
+    rows.update({"hopx_ai.%s" % name: REASONS["local"] for name in functions})
+    check = Checks(None, None)
+    rows["Template.build"] = await outcome(check.refused(build, REASONS["build"], "not supported yet|409"))
+    rows["hopx_ai.template.get_logs"] = await outcome(check.refused(logs, REASONS["build"], "not supported yet|409"))
+    return rows
+
+
 async def main():
-    rows = {**await of_kind(Sandbox), **await of_kind(AsyncSandbox)}
+    rows = {**await of_kind(Sandbox), **await of_kind(AsyncSandbox), **await of_templates()}
     json.dump(rows, sys.stdout)
 
 

@@ -21,10 +21,10 @@ export function page(sections: readonly Section[]): string {
   return [
     "# Conformance",
     "",
-    "Written by `BULKHEAD_UPDATE=1 npm test -- --only build,e2e` (test/conformance), which calls the methods of the published clients' sandboxes and their parts, unmodified,",
+    "Written by `BULKHEAD_UPDATE=1 npm test -- --only build,e2e` (test/conformance), which calls the methods of the published clients, unmodified,",
     "and every route of both OpenAPI files against a real platform on one machine. A method without a row, a row that does not come out as it says, and a page that",
-    "differs from the run fail the test. Without rows are the template builder of the Python client and the functions that both clients export beside their classes:",
-    "they describe templates, which are not built here. Many rows only say that the call was answered well, not with what.",
+    "differs from the run fail the test. Many rows only say that the call was answered well, not with what; the JavaScript client's exported functions beside its classes,",
+    "which describe templates, have none.",
     "",
     "The `hopx` command line is not on PyPI (`hopx` 0.1.10 there is an early SDK without a command; `hopx-cli` and `hopx-ai-cli` do not exist; looked for on",
     "2026-11-23), so none of its commands was ever run against this. The routes that it is said to call are served, those of the account (`/auth/*`) where they are enabled.",
