@@ -1,3 +1,4 @@
+import { killRun } from "../exec/kill-run.ts";
 import { makeCappedOutput } from "../exec/output.ts";
 import type { RichResult, RunPython } from "../exec/run.ts";
 import { noteOf } from "../exec/run-note.ts";
@@ -50,7 +51,12 @@ export function makeForkPython(options: ForkPythonOptions): RunPython {
 
   /** null: the program has not begun, and never will here. */
   async function take(request: Parameters<RunPython>[0], server: ForkServer, mark: number): Promise<Taken | null> {
-    sockets ??= options.openSockets();
+    try {
+      sockets ??= options.openSockets();
+    } catch {
+      // The disk is full, say. An interpreter of its own needs no socket.
+      return null;
+    }
     const run = sockets.expect();
     const { code, cwd, env } = request;
     const { pid: told, ended } = server.fork({
@@ -97,7 +103,9 @@ export function makeForkPython(options: ForkPythonOptions): RunPython {
     streams.stdout.write("+");
     const end = await ended;
     const stopped = supervisor.finish();
-    await Promise.all(reads.map((one) => one.rest()));
+    // Nobody would tell when it ends, and nothing would end it in time.
+    if (end === null) killRun(pid, mark, marks);
+    await Promise.all([...reads, report].map((one) => one.rest()));
     for (const socket of [streams.stdout, streams.stderr, streams.report]) drain(socket);
     const signal = end?.signal ?? 0;
     const note =
@@ -115,7 +123,7 @@ export function makeForkPython(options: ForkPythonOptions): RunPython {
       timedOut: stopped === "timeout",
       durationMs: performance.now() - began,
       pid,
-      report: report(),
+      report: report.bytes(),
     };
   }
 

@@ -43,44 +43,56 @@ interface Run {
   readonly setEnd: (end: { readonly code: number; readonly signal: number } | null) => void;
 }
 
+interface Started {
+  readonly process: KernelProcess;
+  readonly runs: Map<string, Run>;
+  ready: boolean;
+  /** It takes no more programs: modules have changed since it started. It ends when those that it runs have. */
+  retired: boolean;
+}
+
+function endAll({ runs }: Started): void {
+  for (const run of runs.values()) {
+    run.setPid(null);
+    run.setEnd(null);
+  }
+  runs.clear();
+}
+
+function hear(server: Started, answer: Readonly<Record<string, unknown>>): void {
+  if (answer["ready"] === true) server.ready = true;
+  if (answer["busy"] === true) server.ready = false;
+  if (answer["retired"] === true) server.retired = true;
+  const { token, pid, code, signal, refused } = answer;
+  const run = typeof token === "string" ? server.runs.get(token) : undefined;
+  if (run === undefined || typeof token !== "string") return;
+  if (typeof pid === "number") run.setPid(pid);
+  if (typeof code === "number") run.setEnd({ code, signal: typeof signal === "number" ? signal : 0 });
+  if (refused !== undefined) run.setPid(null);
+  if (typeof code === "number" || refused !== undefined) server.runs.delete(token);
+  // Not by itself: its last answer could be lost with it.
+  if (server.retired && server.runs.size === 0) server.process.kill();
+}
+
 export function makeForkServer({ start, clock, logger }: ForkServerOptions): ForkServer {
-  let process: KernelProcess | undefined;
-  let ready = false;
+  /** The one that takes programs. */
+  let current: Started | undefined;
   let notBefore = 0;
-  const runs = new Map<string, Run>();
-
-  function endAll(): void {
-    for (const run of runs.values()) {
-      run.setPid(null);
-      run.setEnd(null);
-    }
-    runs.clear();
-  }
-
-  function onAnswer(answer: Readonly<Record<string, unknown>>): void {
-    if (answer["ready"] === true) ready = true;
-    if (answer["busy"] === true) ready = false;
-    const { token, pid, code, signal, refused } = answer;
-    const run = typeof token === "string" ? runs.get(token) : undefined;
-    if (run === undefined || typeof token !== "string") return;
-    if (typeof pid === "number") run.setPid(pid);
-    if (typeof code === "number") run.setEnd({ code, signal: typeof signal === "number" ? signal : 0 });
-    if (refused !== undefined) run.setPid(null);
-    if (typeof code === "number" || refused !== undefined) runs.delete(token);
-  }
 
   function begin(): void {
-    if (process !== undefined || clock.now() < notBefore) return;
+    if (current !== undefined || clock.now() < notBefore) return;
     notBefore = clock.now() + restMs;
     try {
-      const fresh = start();
-      process = fresh;
-      fresh.onAnswer(onAnswer);
-      void fresh.ended.then((code) => {
+      const server: Started = { process: start(), runs: new Map(), ready: false, retired: false };
+      current = server;
+      server.process.onAnswer((answer) => {
+        hear(server, answer);
+        if (server.retired && current === server) current = undefined;
+      });
+      void server.process.ended.then((code) => {
         logger.debug("forkserver ended", { code });
-        process = undefined;
-        ready = false;
-        endAll();
+        if (current === server) current = undefined;
+        endAll(server);
       });
     } catch (error) {
       // Programs are run without it, and tell what is wrong.
@@ -91,7 +103,7 @@ export function makeForkServer({ start, clock, logger }: ForkServerOptions): For
   return {
     ready() {
       begin();
-      return ready;
+      return current?.ready ?? false;
     },
     fork(request) {
       let setPid: Run["setPid"] = () => {};
@@ -100,12 +112,12 @@ export function makeForkServer({ start, clock, logger }: ForkServerOptions): For
       const ended = new Promise<{ readonly code: number; readonly signal: number } | null>(
         (resolve) => (setEnd = resolve),
       );
-      if (process === undefined) {
+      if (current === undefined) {
         setPid(null);
         setEnd(null);
       } else {
-        runs.set(request.token, { setPid, setEnd });
-        process.send(request);
+        current.runs.set(request.token, { setPid, setEnd });
+        current.process.send(request);
       }
       return { pid, ended };
     },

@@ -41,10 +41,16 @@ async function runCell(options: InterpreterOptions, request: AgentRequest): Prom
   const { code, context = defaultContext, timeout, env } = parseCell(fields);
   const cell = { code, env, timeoutMs: timeout * 1000, signal: request.signal };
   const work = lifecycle.execution(async () => responseOf(context, await kernels.run(context, cell), clock.now()));
-  await sendKeptAlive(request.res, clock, work, (error) => ({
-    ...agentErrorBody(error, { requestId: request.id, timestamp: toRfc3339(clock.now()) }),
-    ...{ success: false, stdout: "", stderr: `${error.message}\n`, exit_code: 1, execution_time: 0 },
-  }));
+  await sendKeptAlive(
+    request.res,
+    clock,
+    work,
+    (error) => ({
+      ...agentErrorBody(error, { requestId: request.id, timestamp: toRfc3339(clock.now()) }),
+      ...{ success: false, stdout: "", stderr: `${error.message}\n`, exit_code: 1, execution_time: 0 },
+    }),
+    request.hide,
+  );
 }
 
 function sessions({ kernels, clock }: InterpreterOptions): JupyterSessions {

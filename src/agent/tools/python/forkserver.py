@@ -3,7 +3,8 @@
 Requests are lines of JSON on descriptor 3, answers lines of JSON on descriptor 4. One child is always forked ahead and waits for its
 program. It connects to the agent's socket with the token of its run, once for each of stdout, stderr and report; its program
 starts only when the agent has taken all of them, so a run that was given up never begins. What a program imports of the libraries below is
-imported here for the next ones, from directories that programs cannot write to.
+imported here for the next ones, from directories that programs cannot write to. Only the process that was forked here tells what it imported,
+and how it ended: the children that it forks itself are none of this server's business, and may outlive it.
 """
 
 import sys
@@ -15,6 +16,7 @@ import fcntl
 import gc
 import importlib.util
 import json
+import mmap
 import os
 import select
 import signal
@@ -25,6 +27,8 @@ ANSWER_FD = 4
 HERE = os.path.dirname(os.path.abspath(__file__))
 # How long a fork for the next program waits while one runs.
 PATIENCE_S = 0.02
+# Between attempts to fork at the process limit.
+RETRY_S = 0.25
 # Slow to import, and the same for every program.
 KNOWN = (
     "numpy",
@@ -70,8 +74,17 @@ class Server:
         # The directory of this file is no place of modules.
         sys.path.pop(0)
         self.stamp = stamp()
-        self.preloaded = set()
+        # It needs no place, and programs may remove the one it started in.
+        os.chdir("/")
+        # Names of KNOWN that need not be imported again, or cannot be.
+        self.met = set()
+        # The child that waits for a program: its pid, where it reads its request, the page on which it marks what it imported.
         self.spare = None
+        # Whether the last fork was refused.
+        self.stuck = False
+        # Whether modules have changed: it stays for the programs that run, and takes no more.
+        self.retired = False
+        # By pid: the token and the page of a program.
         self.runs = {}
         self.learned = []
         self.answers = os.fdopen(ANSWER_FD, "w", encoding="utf-8", closefd=False)
@@ -91,47 +104,52 @@ class Server:
     def learn(self, names):
         """Imports what programs use, in this order, with nothing of theirs in reach."""
         before = list(sys.path)
-        cwd = os.getcwd()
         sys.path[:] = [place for place in sys.path if is_trusted(place)]
-        os.chdir("/")
+        self.met.update(names)
         try:
             for name in names:
                 try:
                     if importlib.util.find_spec(name) is not None:
                         __import__(name)
-                        self.preloaded.add(name)
                 except Exception:
                     # Programs will meet the same, and say so themselves.
                     continue
         finally:
             sys.path[:] = before
-            os.chdir(cwd)
             self.settle()
 
     def fork_spare(self):
-        """@returns in the child: its request; in the server: None"""
-        reader, writer = os.pipe()
-        teach_reader, teach_writer = os.pipe()
+        """@returns in the child: its request; in the server: None, also when the system has no process for it now"""
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        ends = ()
+        try:
+            ends = reader, writer = os.pipe()
+            # Shared memory and no pipe: nobody waits for it, and no descriptor of a program can come to mean it.
+            lesson = mmap.mmap(-1, len(KNOWN))
+            pid = os.fork()
+        except OSError:
+            for end in ends:
+                os.close(end)
+            self.stuck = True
+            return None
         if pid == 0:
             os.close(writer)
-            os.close(teach_reader)
-            return self.become(reader, teach_writer)
+            return self.become(reader, lesson)
         os.close(reader)
-        os.close(teach_writer)
-        self.spare = (pid, writer, teach_reader)
+        self.stuck = False
+        self.spare = (pid, writer, lesson)
         return None
 
-    def become(self, reader, teach_writer):
+    def become(self, reader, lesson):
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for descriptor in self.private:
             os.close(descriptor)
-        for _, teach in self.runs.values():
-            os.close(teach)
+        for _, other in self.runs.values():
+            other.close()
+        self.runs.clear()
         os.setsid()
         data = b""
         while not data.endswith(b"\n"):
@@ -140,7 +158,7 @@ class Server:
                 os._exit(0)
             data += chunk
         os.close(reader)
-        return {**json.loads(data), "teach": teach_writer}
+        return {**json.loads(data), "lesson": lesson}
 
     def reap(self):
         while True:
@@ -154,33 +172,34 @@ class Server:
                 self.drop_spare()
             if pid not in self.runs:
                 continue
-            token, teach = self.runs.pop(pid)
-            names = os.read(teach, 4096).decode("ascii", "replace").split()
-            os.close(teach)
-            self.learned += [name for name in KNOWN if name in names and name not in self.preloaded]
+            token, lesson = self.runs.pop(pid)
+            self.learned += [name for name, met in zip(KNOWN, lesson[:]) if met and name not in self.met]
+            lesson.close()
             code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
             self.say(token=token, code=code, signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0)
 
     def drop_spare(self):
-        pid, writer, teach = self.spare
+        _, writer, lesson = self.spare
         self.spare = None
         os.close(writer)
-        os.close(teach)
+        lesson.close()
 
     def give(self, line):
         """Hands a program to the spare."""
         request = json.loads(line)
-        if stamp() != self.stamp:
+        if self.retired or stamp() != self.stamp:
             # Another process will see what this one cannot.
-            self.say(token=request["token"], refused="modules have changed")
-            sys.exit(0)
+            self.retired = True
+            if self.spare is not None:
+                self.drop_spare()
+            self.say(token=request["token"], refused="modules have changed", retired=True)
+            return
         if self.spare is None:
             self.say(token=request["token"], refused="nobody is ready")
             return
-        pid, writer, teach = self.spare
+        pid, writer, lesson = self.spare
         self.spare = None
-        os.set_blocking(teach, False)
-        self.runs[pid] = (request["token"], teach)
+        self.runs[pid] = (request["token"], lesson)
         self.say(token=request["token"], pid=pid)
         try:
             data = line.encode("utf-8") + b"\n"
@@ -190,6 +209,18 @@ class Server:
             # It has died; its end is told as that of any other.
             pass
         os.close(writer)
+
+    def lacks_spare(self):
+        return self.spare is None and not self.retired
+
+    def patience(self):
+        """How long to wait for something to do before a spare is forked; None: as long as it takes."""
+        if not self.lacks_spare():
+            return None
+        if self.stuck:
+            return RETRY_S
+        # A fork takes longer than a small program: it waits until nothing else is to be done.
+        return PATIENCE_S if self.runs else 0
 
     def serve(self):
         """@returns in a child: its request. Never returns in the server."""
@@ -203,17 +234,15 @@ class Server:
         pending = b""
         told = False
         while True:
-            if self.learned and not self.runs:
+            if self.learned and not self.runs and not self.retired:
                 self.say(busy=True)
                 self.learn(list(dict.fromkeys(self.learned)))
                 self.learned = []
                 if self.spare is not None:
                     self.drop_spare()
                 told = False
-            # A fork takes longer than a small program: it waits until nothing else is to be done.
-            patience = None if self.spare is not None else PATIENCE_S if self.runs else 0
-            readable, _, _ = select.select([REQUEST_FD, wake_reader], [], [], patience)
-            if self.spare is None and (not readable or REQUEST_FD in readable):
+            readable, _, _ = select.select([REQUEST_FD, wake_reader], [], [], self.patience())
+            if self.lacks_spare() and (not readable or REQUEST_FD in readable):
                 request = self.fork_spare()
                 if request is not None:
                     return request
@@ -233,7 +262,7 @@ class Server:
                 sys.exit(0)
             *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
-                if self.spare is None:
+                if self.lacks_spare():
                     request = self.fork_spare()
                     if request is not None:
                         return request
@@ -264,8 +293,16 @@ def prepare(request):
             with open("/proc/self/oom_score_adj", "w") as own:
                 own.write(str(request["mark"]))
         os.chdir(request["cwd"])
+        code = os.memfd_create("code")
+        data = request["code"].encode("utf-8")
+        while data:
+            data = data[os.write(code, data) :]
+        os.lseek(code, 0, os.SEEK_SET)
+        os.environ.clear()
+        os.environ.update(request["env"])
         possible = not shadowed()
-    except OSError:
+    except (OSError, ValueError):
+        # ValueError: text that has no bytes.
         possible = False
     if not possible:
         connect(request, "refused")
@@ -273,23 +310,15 @@ def prepare(request):
     streams = [connect(request, role) for role in ("stdout", "stderr", "report")]
     if streams[0].recv(1) != b"+":
         os._exit(0)
-    code = os.memfd_create("code")
-    data = request["code"].encode("utf-8", "surrogateescape")
-    while data:
-        data = data[os.write(code, data) :]
-    os.lseek(code, 0, os.SEEK_SET)
     nothing = os.open(os.devnull, os.O_RDONLY)
     # Out of the way first: their own numbers may be among those that they get.
-    sources = [nothing, streams[0].detach(), streams[1].detach(), code, streams[2].detach(), request["teach"]]
+    sources = [nothing, streams[0].detach(), streams[1].detach(), code, streams[2].detach()]
     moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 50) for descriptor in sources]
     for descriptor in sources:
         os.close(descriptor)
-    for target, source in enumerate(moved[:5]):
+    for target, source in enumerate(moved):
         os.dup2(source, target, inheritable=target < 3)
         os.close(source)
-    teach = moved[5]
-    os.environ.clear()
-    os.environ.update(request["env"])
     import time
 
     time.tzset()
@@ -301,7 +330,6 @@ def prepare(request):
     importlib.invalidate_caches()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
-    return teach
 
 
 def strip(trace):
@@ -315,7 +343,8 @@ def run(server, request):
     """The program, and the end of the process as an interpreter's own. Never returns."""
     import threading
 
-    teach = prepare(request)
+    prepare(request)
+    owner = os.getpid()
     code = 0
     interrupted = False
     try:
@@ -335,21 +364,26 @@ def run(server, request):
             step()
         except BaseException:
             sys.excepthook(*sys.exc_info())
-    try:
-        if request["learn"]:
-            os.write(teach, " ".join(name for name in KNOWN if name in sys.modules).encode("ascii"))
-    except OSError:
-        pass
+    if request["learn"] and os.getpid() == owner:
+        request["lesson"][:] = bytes(name in sys.modules for name in KNOWN)
     for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            # As an interpreter does when it cannot write its last words.
-            code = code or 120
+        if not flush(stream):
+            code = 120
     if interrupted:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     os._exit(code)
+
+
+def flush(stream):
+    """@returns false where an interpreter would say that it could not write its last words"""
+    try:
+        # What the program took away or closed has none.
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
+    except Exception:
+        return False
+    return True
 
 
 def finish_exit_handlers():
