@@ -8,7 +8,7 @@ const layers = {
   bridge: ["core", "contracts", "telemetry"],
   agent: ["contracts", "telemetry"],
   gateway: ["contracts", "telemetry", "core/(ports|model|tokens)"],
-  egress: ["contracts", "telemetry", "core/(ports|model|policy)"],
+  egress: ["contracts", "telemetry", "core/(ports|model|network|delivered-secrets)"],
   edge: ["contracts", "telemetry", "core", "aws", "gateway", "egress"],
   cli: ["contracts"],
   local: ["contracts", "telemetry", "core", "http", "aws", "bridge", "agent", "gateway", "egress", "cli"],

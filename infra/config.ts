@@ -1,7 +1,8 @@
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { z } from "zod";
+import { networkPolicySchema } from "#contracts/control/network.ts";
 import type { Settings } from "../lambdas/environment.ts";
-import { oneOf, overlap, recordOf, vpcCidr, whole, yesOrNo, zonePair } from "./context-values.ts";
+import { jsonOf, oneOf, overlap, recordOf, vpcCidr, whole, yesOrNo, zonePair } from "./context-values.ts";
 import { type ProfileDefaults, profileNames, profiles } from "./profiles.ts";
 
 const digest = z.string().regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, "an image by digest: registry/name@sha256:…");
@@ -71,6 +72,30 @@ const life = {
   edgeImage: digest.optional(),
 };
 
+/** A function's environment holds 4 kB, and most of them are told. */
+const longestNetwork = 2000;
+
+const statement = z.looseObject({
+  Effect: z.enum(["Allow", "Deny"]).default("Allow"),
+  Action: z.union([z.string(), z.array(z.string())]),
+  Resource: z.union([z.string(), z.array(z.string())]),
+});
+
+/** What sandboxes may reach. */
+const reach = {
+  /** Policy of sandboxes whose caller and template say nothing, as in the API. @default - every public address */
+  network: jsonOf(
+    networkPolicySchema.refine(
+      (policy) => JSON.stringify(policy).length <= longestNetwork,
+      `longer than ${longestNetwork} characters; give long lists to templates`,
+    ),
+  ).optional(),
+  /** IAM statements: what sandboxes with AWS grants may do at most. @default - nothing */
+  sandboxAccess: jsonOf(z.array(statement)).default([]),
+  /** Accounts beside the deployment's own whose resources they may touch. */
+  sandboxAccessAccounts: jsonOf(z.array(z.string().regex(/^\d{12}$/))).default([]),
+};
+
 /** What the profiles decide differently. */
 const size = (defaults: ProfileDefaults) => ({
   /** Zones of the sandbox VPC; a template that fits any region knows of two. The edge VPC always has two: load balancers want them. */
@@ -87,6 +112,8 @@ const size = (defaults: ProfileDefaults) => ({
   /** What holds data survives the deletion of its stack. */
   retainData: yesOrNo().default(defaults.retainData),
   deletionProtection: yesOrNo().default(defaults.deletionProtection),
+  /** How long the record of sandboxes' connections can be asked for. */
+  egressDays: whole(1, 3650).default(30),
   /** One of the numbers of days that CloudWatch Logs offers. */
   logRetentionDays: oneOf(RetentionDays).default(defaults.logRetentionDays),
   /** How long nobody, root included, can remove a CloudTrail record. Only where data is retained. */
@@ -94,7 +121,8 @@ const size = (defaults: ProfileDefaults) => ({
 });
 
 /** Everything a deployment may choose, read from CDK context (`-c name=value`, or cdk.json) once and passed on whole. */
-const schemaWith = (defaults: ProfileDefaults) => z.object({ ...place, ...doors, ...life, ...size(defaults) });
+const schemaWith = (defaults: ProfileDefaults) =>
+  z.object({ ...place, ...doors, ...life, ...reach, ...size(defaults) });
 
 export type DeploymentConfig = z.output<ReturnType<typeof schemaWith>>;
 
@@ -132,7 +160,7 @@ function contradictions(config: DeploymentConfig): string[] {
 /** What the functions are told of it. */
 export function settingsOf(config: DeploymentConfig): Settings {
   const { idleTimeoutSeconds, maxLifetimeSeconds, createWaitMs, quotaPerProject, pool, tombstoneSeconds } = config;
-  const { launchesPerSecond, launchBurst, organizationId, defaultProject } = config;
+  const { launchesPerSecond, launchBurst, organizationId, defaultProject, network } = config;
   return {
     idleTimeoutSeconds,
     maxLifetimeSeconds,
@@ -144,5 +172,6 @@ export function settingsOf(config: DeploymentConfig): Settings {
     launchBurst,
     organizationId,
     defaultProject,
+    ...(network !== undefined && { network }),
   };
 }

@@ -18,8 +18,11 @@ export const yesOrNo = () =>
   z.preprocess((value) => (value === "true" ? true : value === "false" ? false : value), z.boolean());
 
 /** A record, or the JSON of one. */
-export const recordOf = <T extends z.ZodType>(values: T) =>
-  z.preprocess((value) => (typeof value === "string" ? parsed(value) : value), z.record(z.string().min(1), values));
+export const recordOf = <T extends z.ZodType>(values: T) => jsonOf(z.record(z.string().min(1), values));
+
+/** A value of any shape, or its JSON. */
+export const jsonOf = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (typeof value === "string" ? parsed(value) : value), schema);
 
 /** Names of two different zones of one region: a list, or text with a comma. */
 export const zonePair = () =>

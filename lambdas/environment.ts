@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { launchSettingsSchema, teardownSettingsSchema } from "#aws/compute/settings.ts";
+import { networkPolicySchema } from "#contracts/control/network.ts";
 
 /**
  * What the functions are told by their environment. Each schema is read once by its function and types the environment that the
@@ -37,6 +38,8 @@ export const settingsSchema = z.object({
   organizationId: z.number().int(),
   /** Project of callers that come with an IAM role. */
   defaultProject: z.string().min(1),
+  /** What sandboxes may reach whose caller and template say nothing. @default - every public address */
+  network: networkPolicySchema.optional(),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
@@ -96,4 +99,6 @@ export const bootstrapEnvSchema = stateEnvSchema.extend({
   BULKHEAD_SETTINGS: json(settingsSchema),
   /** Secret that receives the deployment's first API key. */
   BULKHEAD_FIRST_KEY_SECRET: z.string().min(1),
+  /** KMS key that the egress CA's key is sealed with. */
+  BULKHEAD_DATA_KEY: z.string().min(1),
 });

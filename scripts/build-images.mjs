@@ -5,6 +5,7 @@ import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { nodeTools } from "./build-tools.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const from = (path) => join(root, path);
@@ -39,6 +40,13 @@ async function baseFiles(dist) {
     Dockerfile: await text("infra/images/base/Dockerfile"),
     "entrypoint.sh": await text("infra/images/base/entrypoint.sh"),
     "agent.cjs": await readFile(join(dist, "agent.cjs"), "utf8"),
+    ssh_config: await sshConfig(),
+    ...Object.fromEntries(
+      Object.entries(await nodeTools()).map(([name, content]) => [
+        name.endsWith(".cjs") ? `lib/${name}` : name,
+        content,
+      ]),
+    ),
     ...Object.fromEntries(
       await Promise.all(helpers.map(async (name) => [`python/${name}`, await text(`${tools}/${name}`)])),
     ),
@@ -75,6 +83,11 @@ async function toolPackages() {
     packages: { "": { ...project, private: undefined }, ...Object.fromEntries(entries.sort()) },
   };
   return { "tools/package.json": json(project), "tools/package-lock.json": json(lock) };
+}
+
+/** As on one machine. */
+async function sshConfig() {
+  return (await load('export { sshConfig } from "./src/local/compute/ssh-config.ts";')).sshConfig;
 }
 
 /** What code-interpreter is made of on one machine, too. */

@@ -1,8 +1,9 @@
 // Bundles the programs that run: the command line, the platform on one machine, its database worker and the agent; and puts together
 // what the images for AWS are built from.
-import { chmod, readFile, rm, symlink } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 import { buildImages } from "./build-images.mjs";
+import { nodeTools } from "./build-tools.mjs";
 
 const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
 const common = {
@@ -46,6 +47,9 @@ await Promise.all([
     outExtension: { ".js": ".cjs" },
   }),
 ]);
+await mkdir("dist/tools");
+for (const [name, text] of Object.entries(await nodeTools())) await writeFile(`dist/tools/${name}`, text);
+await chmod("dist/tools/proxy-connect", 0o755);
 await buildImages();
 await chmod("dist/bulkhead.mjs", 0o755);
 // `npx bulkhead` in the checkout: npm links the commands of dependencies only.

@@ -16,12 +16,15 @@ const platform: ControlPlane = {
     list: unreachable,
     kill: unreachable,
     setTimeout: unreachable,
+    setNetwork: unreachable,
     refreshToken: unreachable,
     pause: unreachable,
     resume: unreachable,
     stop: unreachable,
     start: unreachable,
   },
+  egress: { list: unreachable },
+  secrets: { list: unreachable, put: unreachable, remove: unreachable },
   templates: { get: unreachable, list: unreachable },
 };
 

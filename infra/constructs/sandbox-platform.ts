@@ -5,6 +5,7 @@ import { type GrantName, grantRoutes } from "./api/grants.ts";
 import type { Throttle } from "./api/stages.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { EdgeServices } from "./edge/edge-services.ts";
+import type { SandboxAccess } from "./edge/sandbox-access.ts";
 import { PlatformImages as BuiltImages } from "./images/platform-images.ts";
 import { Monitoring } from "./monitoring/monitoring.ts";
 import type { PlatformImages, PlatformNetwork, PlatformState } from "./parts.ts";
@@ -43,6 +44,8 @@ export class SandboxPlatform extends Construct {
   /** Where agents are reached, without a trailing slash. */
   readonly gatewayUrl: string;
   readonly control: ControlPlane;
+  /** What sandboxes with AWS grants may do at most: `bucket.grantRead(platform.sandboxAccess)`. Nothing, until it is said. */
+  readonly sandboxAccess: SandboxAccess;
   /** Alarms, the topic they go to, and the dashboard. */
   readonly monitoring: Monitoring;
 
@@ -63,6 +66,7 @@ export class SandboxPlatform extends Construct {
     this.keyApiUrl = api.keyDoor.url;
     this.iamApiUrl = api.iamDoor.url;
     this.gatewayUrl = edge.gatewayUrl;
+    this.sandboxAccess = edge.sandboxAccess;
   }
 
   /** Lets a grantee see sandboxes and templates of the project that IAM callers act for. */

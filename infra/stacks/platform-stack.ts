@@ -23,6 +23,11 @@ export class PlatformStack extends Stack {
     this.output("ApiUrl", "Base URL for API keys", this.platform.keyApiUrl);
     this.output("IamApiUrl", "Base URL for AWS IAM (SigV4)", this.platform.iamApiUrl);
     this.output("GatewayUrl", "Where sandboxes are reached", this.platform.gatewayUrl);
+    this.output(
+      "SandboxAccessRoleArn",
+      "Role that sandboxes with AWS grants act as",
+      this.platform.sandboxAccess.role.roleArn,
+    );
     this.output("FirstKeySecretArn", "Secret that holds the first API key", state.firstKeySecret.secretArn);
   }
 

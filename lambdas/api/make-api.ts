@@ -37,6 +37,7 @@ export function makeApi(
     platform: makePlatform(platformConfig(settings, env.AWS_REGION), ports),
     logger: ports.logger,
     clock: ports.clock,
+    secretValues: ports.secretValues,
     config: {
       organizationId: settings.organizationId,
       publicHost: (id) => addresses.publicHost(id),

@@ -1,4 +1,5 @@
 import type { PlatformConfig } from "#core/config.ts";
+import { askedPolicy } from "#core/network/policy.ts";
 import type { Settings } from "../environment.ts";
 
 /** A Fargate task takes 20 to 60 s to start, now and then minutes. */
@@ -17,6 +18,7 @@ export function platformConfig(settings: Settings, region: string): PlatformConf
     projects: [settings.defaultProject],
     pool,
     tombstoneSeconds,
+    ...(settings.network !== undefined && { network: askedPolicy(settings.network) }),
     launching: "elsewhere",
     instanceStartMs,
     // A function serves one request at a time.

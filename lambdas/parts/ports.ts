@@ -27,6 +27,7 @@ export function makePorts(common: Common, stores: Stores, given: Partial<Platfor
     events: makeEvents(),
     clock: common.clock,
     logger: common.logger,
+    secretValues: common.secretValues,
     ...given,
   };
 }

@@ -4,6 +4,7 @@ import { makePlatform } from "#core/platform.ts";
 import { taskEventsEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
 import { type BatchAnswer, eachChange } from "../parts/each-record.ts";
+import { guarded } from "../parts/guarded.ts";
 import { platformConfig } from "../parts/platform-config.ts";
 import { makePorts, makeStores } from "../parts/ports.ts";
 import { makeTeardownPorts } from "../parts/teardown-ports.ts";
@@ -16,7 +17,7 @@ const ports = makePorts(common, stores, makeTeardownPorts(common, env));
 const platform = makePlatform(platformConfig(env.BULKHEAD_SETTINGS, env.AWS_REGION), ports);
 
 /** Each minute: deadlines, and records against what exists. From the table's stream: what TTL removed before it was ended. */
-export async function handler(event: DynamoDBStreamEvent | ScheduledEvent): Promise<BatchAnswer> {
+export const handler = guarded(logger, async (event: DynamoDBStreamEvent | ScheduledEvent): Promise<BatchAnswer> => {
   if ("Records" in event) {
     return eachChange(event.Records, logger, async (change) => {
       if (change.type === "instance-expired") await platform.endInstance(change.instance.id);
@@ -32,4 +33,4 @@ export async function handler(event: DynamoDBStreamEvent | ScheduledEvent): Prom
   metrics.count("QuotaRepairs", report.quotaRepairs);
   metrics.gauge("LiveSandboxes", report.live);
   return { batchItemFailures: [] };
-}
+});

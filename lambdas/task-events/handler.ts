@@ -4,6 +4,7 @@ import { readEnvironment } from "#contracts/environment.ts";
 import { makePlatform } from "#core/platform.ts";
 import { taskEventsEnvSchema } from "../environment.ts";
 import { makeCommon } from "../parts/common.ts";
+import { guarded } from "../parts/guarded.ts";
 import { platformConfig } from "../parts/platform-config.ts";
 import { makePorts, makeStores } from "../parts/ports.ts";
 import { makeTeardownPorts } from "../parts/teardown-ports.ts";
@@ -17,7 +18,7 @@ const platform = makePlatform(platformConfig(env.BULKHEAD_SETTINGS, env.AWS_REGI
 const deps = { platform, instances: stores.instances, metrics: common.metrics };
 
 /** "ECS Task State Change" of the instances' cluster. Delivered at least once and in any order. */
-export async function handler(event: EventBridgeEvent<string, unknown>): Promise<void> {
+export const handler = guarded(common.logger, async (event: EventBridgeEvent<string, unknown>): Promise<void> => {
   const task = parseTaskEvent(event.detail, env.BULKHEAD_AGENT_PORT);
   if (task !== null) await actOnTask(deps, task);
-}
+});

@@ -1,6 +1,8 @@
 import type { Server } from "node:http";
 import type { Server as TlsServer } from "node:https";
 import type { Logger } from "#telemetry/logger.ts";
+import { secretsAmong } from "#telemetry/secret-names.ts";
+import { makeSecretValues, type SecretValues } from "#telemetry/secret-values.ts";
 import { asyncRoute } from "./background/async-route.ts";
 import { makeRegistry } from "./background/registry.ts";
 import { backgroundRoutes } from "./background/routes.ts";
@@ -10,7 +12,7 @@ import { controlRoutes } from "./control-routes.ts";
 import { type DiskMeter, makeDiskMeter } from "./disk-meter.ts";
 import { envRoutes } from "./env-routes.ts";
 import type { AgentSettings } from "./environment.ts";
-import { baseEnv } from "./exec/child-env.ts";
+import { baseEnv, trustedBeside } from "./exec/child-env.ts";
 import { makeLanguages } from "./exec/languages.ts";
 import { makeMarks } from "./exec/marks.ts";
 import { makePrograms } from "./exec/programs.ts";
@@ -40,23 +42,34 @@ import { watchRoutes } from "./watch/routes.ts";
 import { makeOpenSockets } from "./ws/open-sockets.ts";
 import { upgradeOnlyRoutes } from "./ws/upgrade-only-routes.ts";
 
+/** Environments whose secrets are known, the latest ones. */
+const keptEnvs = 10;
+
 export interface AgentOptions {
   readonly settings: AgentSettings;
   readonly logger: Logger;
   readonly clock: AgentClock;
   /** Ends the process and with it the instance. */
   readonly end: (cause: EndCause) => void;
+  /** Of what it shows the egress proxy; told to the control plane. @default - it shows nothing */
+  readonly egressKeyHash?: string | undefined;
+  /** Is told the values of the sandbox's secrets; the logger hides them too. @default - one of its own */
+  readonly secretValues?: SecretValues | undefined;
 }
 
 /** The whole agent behind one HTTP server, which does not listen yet. */
-export function makeAgent({ settings, logger, clock, end }: AgentOptions): Server | TlsServer {
+export function makeAgent({ settings, logger, clock, end, egressKeyHash, ...more }: AgentOptions): Server | TlsServer {
   const startedAt = clock.now();
   const { BULKHEAD_USER_UID: uid, BULKHEAD_USER_GID: gid, BULKHEAD_TOOLS: tools, roots } = settings;
   const user = { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
   const egress = egressTarget(settings) === undefined ? undefined : { port: settings.BULKHEAD_EGRESS_PORT };
-  const environment = baseEnv(settings.base, tools, egress);
+  const { BULKHEAD_CA_FILE: caFile } = settings;
+  const environment = baseEnv(settings.base, tools, egress, caFile);
+  const trusted = caFile === undefined ? undefined : trustedBeside(caFile);
   const programs = makePrograms(environment["PATH"] ?? "", tools);
-  const lifecycle = makeLifecycle(clock, end);
+  const secretValues = more.secretValues ?? makeSecretValues();
+  const hide = (text: string) => secretValues.hide(text);
+  const lifecycle = makeLifecycle(clock, end, rememberSecrets(secretValues));
   const timers = makeActiveTimers(clock);
   const marks = makeMarks();
   const run = makeRunner({ ...user, marks, timers });
@@ -70,7 +83,7 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
   const openSockets = makeOpenSockets();
   const processes = userProcesses(uid);
   const freezer = makeFreezer({ processes, timers, clock });
-  const registry = makeRegistry({ clock, logger });
+  const registry = makeRegistry({ clock, logger, hide });
   const running = { run, languages, programs, lifecycle, clock, logger, baseEnv: environment };
   const rehearsal = makeRehearsal({ lifecycle, run, clock, cwd: roots[0] ?? "/", env: environment });
   const meter = diskMeter(settings, clock, logger, end);
@@ -82,7 +95,7 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
     ...watchRoutes({ roots: [...roots], clock }),
   ];
   const router = makeRouter([
-    ...controlRoutes(lifecycle, freezer, rehearsal),
+    ...controlRoutes(lifecycle, freezer, rehearsal, egressKeyHash),
     ...infoRoutes({ settings, lifecycle, programs, clock, startedAt, sockets: openSockets }),
     ...systemRoutes(figures),
     ...metricsRoutes({
@@ -92,14 +105,24 @@ export function makeAgent({ settings, logger, clock, end }: AgentOptions): Serve
     ...execRoutes(running),
     ...backgroundRoutes({ ...running, registry, processes }),
     ...interpreterRoutes({ kernels, lifecycle, clock }),
-    asyncRoute({ ...running, registry, timers, ...(egress && { egressPort: egress.port }) }),
+    asyncRoute({ ...running, registry, timers, ...(egress && { egressPort: egress.port }), trusted }),
     ...withRoom(meter, fileRoutes({ roots: [...roots], ...user, logger })),
     ...upgradeOnlyRoutes(sockets),
     ...unsupportedRoutes(),
   ]);
   const tls = settings.BULKHEAD_AGENT_TLS === "1" ? { tls: selfSigned(settings.BULKHEAD_INSTANCE_ID, startedAt) } : {};
   const onActivity = () => lifecycle.touch();
-  return makeAgentServer({ router, requests, sockets, openSockets, logger, clock, onActivity, ...tls });
+  return makeAgentServer({ router, requests, sockets, openSockets, logger, clock, onActivity, hide, ...tls });
+}
+
+/** What variables held before may still be at work, so it stays known for some changes more. */
+function rememberSecrets(values: SecretValues) {
+  let changes = 0;
+  return (env: Readonly<Record<string, string>>, secretNames: readonly string[]): void => {
+    changes += 1;
+    values.remember({ id: `env ${changes}`, projectId: "" }, secretsAmong(env, secretNames));
+    values.forget(`env ${changes - keptEnvs}`);
+  };
 }
 
 function diskMeter(

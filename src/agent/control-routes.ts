@@ -5,7 +5,12 @@ import { parseActivate, parseLease } from "./parse.ts";
 import type { Route } from "./router.ts";
 
 /** Routes of the control plane (agent-control.ts). Each answers the agent's state. */
-export function controlRoutes(lifecycle: Lifecycle, freezer: Freezer, rehearsal: () => void): Route[] {
+export function controlRoutes(
+  lifecycle: Lifecycle,
+  freezer: Freezer,
+  rehearsal: () => void,
+  egressKeyHash?: string,
+): Route[] {
   return [
     {
       method: "POST",
@@ -55,7 +60,10 @@ export function controlRoutes(lifecycle: Lifecycle, freezer: Freezer, rehearsal:
       method: "GET",
       path: `${controlPrefix}state`,
       handle(request) {
-        request.send(200, lifecycle.state());
+        request.send(200, {
+          ...lifecycle.state(),
+          ...(egressKeyHash !== undefined && { egress_key_hash: egressKeyHash }),
+        });
         rehearsal();
       },
     },

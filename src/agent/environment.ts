@@ -48,6 +48,7 @@ export function readSettings(variables: Variables): AgentSettings {
   const gid = integer(variables, "BULKHEAD_USER_GID");
   const egress = variables["BULKHEAD_EGRESS_SOCKET"];
   const address = variables["BULKHEAD_EGRESS_ADDRESS"];
+  const caFile = variables["BULKHEAD_CA_FILE"];
   const quota = integer(variables, "BULKHEAD_DISK_QUOTA_MB");
   return {
     ...(fd === undefined ? {} : { BULKHEAD_AGENT_FD: fd }),
@@ -58,6 +59,7 @@ export function readSettings(variables: Variables): AgentSettings {
     ...(gid === undefined ? {} : { BULKHEAD_USER_GID: gid }),
     ...(egress === undefined ? {} : { BULKHEAD_EGRESS_SOCKET: egress }),
     ...(address === undefined ? {} : { BULKHEAD_EGRESS_ADDRESS: address }),
+    ...(caFile === undefined ? {} : { BULKHEAD_CA_FILE: caFile }),
     ...(isSet(variables, "BULKHEAD_AGENT_TLS", "1") ? { BULKHEAD_AGENT_TLS: "1" as const } : {}),
     ...(isSet(variables, "BULKHEAD_AGENT_CALLERS", "remote") ? { BULKHEAD_AGENT_CALLERS: "remote" as const } : {}),
     ...(quota === undefined ? {} : { BULKHEAD_DISK_QUOTA_MB: quota }),

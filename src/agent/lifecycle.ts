@@ -46,8 +46,15 @@ function nextDeadline(lease: Lease, idleAt: number): Deadline {
   return all.reduce((first, each) => (each.at < first.at ? each : first));
 }
 
-/** @param end ends the process, and with it the instance; called once, at the first deadline that passes */
-export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void): Lifecycle {
+/**
+ * @param end ends the process, and with it the instance; called once, at the first deadline that passes
+ * @param onEnv told of the variables whenever they change, and which of them are known to be secrets
+ */
+export function makeLifecycle(
+  clock: AgentClock,
+  end: (cause: EndCause) => void,
+  onEnv: (env: Readonly<Record<string, string>>, secretNames: readonly string[]) => void = () => {},
+): Lifecycle {
   let sandbox: ActivateRequest | undefined;
   let lease: Lease | undefined;
   let env: Readonly<Record<string, string>> = {};
@@ -90,6 +97,7 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
       }
       sandbox = request;
       env = request.env;
+      onEnv(env, request.secret_names ?? []);
       lease = request.lease;
       lastActivity = clock.now();
       watch();
@@ -131,6 +139,7 @@ export function makeLifecycle(clock: AgentClock, end: (cause: EndCause) => void)
     env: () => env,
     setEnv(vars) {
       env = vars;
+      onEnv(env, sandbox?.secret_names ?? []);
     },
   };
 }

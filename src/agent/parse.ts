@@ -97,12 +97,19 @@ function checkedEnvOf(value: unknown): Record<string, string> {
   return Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, textOf(text, `env.${name}`)]));
 }
 
+function namesOf(value: unknown): string[] {
+  if (!Array.isArray(value)) throw invalid("secret_names", "must be a list of strings");
+  return value.map((name: unknown, index) => textOf(name, `secret_names[${index}]`));
+}
+
 export function parseActivate(body: unknown): ActivateRequest {
   const fields = fieldsOf(body, "body");
   const resources = fieldsOf(required(fields, "resources"), "resources");
+  const names = fields["secret_names"];
   return {
     sandbox_id: textOf(required(fields, "sandbox_id"), "sandbox_id"),
     env: checkedEnvOf(required(fields, "env")),
+    ...(names !== undefined && { secret_names: namesOf(names) }),
     lease: parseLease(required(fields, "lease")),
     internet_access: booleanOf(required(fields, "internet_access"), "internet_access"),
     resources: {

@@ -24,11 +24,19 @@ function hostAndPort(address: string): EgressTarget {
   return { host, port: Number(port) };
 }
 
-/** Offers the egress proxy on a loopback port; a plain byte pipe. A name is looked up for each connection: proxies come and go. */
-export function startRelay(port: number, target: EgressTarget, logger: Logger): Server {
+/** As `src/egress/greeting.ts` reads it. */
+const greeting = (credential: string) => `BULKHEAD-EGRESS/1 ${credential}\r\n`;
+
+/**
+ * Offers the egress proxy on a loopback port; a plain byte pipe. A name is looked up for each connection: proxies come and go.
+ * @param credential what each connection begins with; absent where the socket says who it is
+ */
+export function startRelay(port: number, target: EgressTarget, logger: Logger, credential?: string): Server {
   const options: NetConnectOpts = { ...target, allowHalfOpen: true };
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (inner: Socket) => {
-    join(inner, connect(options));
+    const outer = connect(options);
+    if (credential !== undefined) outer.write(greeting(credential));
+    join(inner, outer);
   });
   server.on("error", (error) => logger.error("the way out does not listen", { port, error }));
   server.maxConnections = maxConnections;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BulkheadError } from "#contracts/errors.ts";
+import { type Hide, hideNothing } from "#contracts/hide-in.ts";
 import type { AgentRequest } from "./router.ts";
 
 /** Bytes of a JSON body. Uploads are not JSON and have no such limit. */
@@ -45,7 +46,12 @@ export function sendJson(res: ServerResponse, status: number, body: unknown): vo
   res.end(bytes);
 }
 
-export function makeAgentRequest(req: IncomingMessage, res: ServerResponse, id: string): AgentRequest {
+export function makeAgentRequest(
+  req: IncomingMessage,
+  res: ServerResponse,
+  id: string,
+  hide: Hide = hideNothing,
+): AgentRequest {
   const url = req.url ?? "/";
   const mark = url.indexOf("?");
   const controller = new AbortController();
@@ -59,6 +65,7 @@ export function makeAgentRequest(req: IncomingMessage, res: ServerResponse, id: 
     path: mark < 0 ? url : url.slice(0, mark),
     query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)),
     signal: controller.signal,
+    hide,
     json: () => readJson(req),
     send: (status, body) => sendJson(res, status, body),
   };

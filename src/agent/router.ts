@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Hide } from "#contracts/hide-in.ts";
 
 /** One request as a route sees it. Routes throw BulkheadError for failures; the server answers them. */
 export interface AgentRequest {
@@ -11,6 +12,8 @@ export interface AgentRequest {
   readonly query: URLSearchParams;
   /** Aborts when the caller hangs up before the answer is complete. */
   readonly signal: AbortSignal;
+  /** Takes values of secrets out of what the agent itself has to say. */
+  readonly hide: Hide;
   /**
    * The body as JSON; an empty body is `{}`, whatever its content type says.
    * @throws BulkheadError INVALID_JSON, or PAYLOAD_TOO_LARGE over 8 MiB

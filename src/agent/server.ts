@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { controlPrefix, portHeader } from "#contracts/agent-constants.ts";
 import { agentErrorBody } from "#contracts/error-body.ts";
 import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
+import { type Hide, hideInError, hideNothing } from "#contracts/hide-in.ts";
 import { toRfc3339 } from "#contracts/time.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { AgentClock } from "./clock.ts";
@@ -30,6 +31,8 @@ export interface AgentServerOptions {
   readonly tls?: SelfSigned;
   /** Called for each request, and each frame of a WebSocket, that counts as activity of the sandbox. */
   readonly onActivity: () => void;
+  /** Takes values of secrets out of errors. @default - none are known */
+  readonly hide?: Hide | undefined;
 }
 
 /** The caller's own request id when it is harmless, so that one id runs through gateway and agent. */
@@ -45,7 +48,7 @@ function isActivity(path: string): boolean {
 }
 
 async function dispatch(options: AgentServerOptions, req: IncomingMessage, res: ServerResponse, id: string) {
-  const request = makeAgentRequest(req, res, id);
+  const request = makeAgentRequest(req, res, id, options.hide);
   const port = req.headers[portHeader];
   if (port !== undefined) {
     options.onActivity();
@@ -96,12 +99,16 @@ function answerError(
     return;
   }
   req.resume();
-  sendJson(res, error.status, agentErrorBody(error, { requestId: id, timestamp: toRfc3339(options.clock.now()) }));
+  sendJson(res, error.status, errorBody(options, error, id));
+}
+
+function errorBody({ hide = hideNothing, clock }: AgentServerOptions, error: BulkheadError, id: string) {
+  return agentErrorBody(hideInError(error, hide), { requestId: id, timestamp: toRfc3339(clock.now()) });
 }
 
 function refuseUpgrade(options: AgentServerOptions, thrown: unknown, socket: Duplex, id: string): void {
   const error = toBulkheadError(thrown);
-  const body = JSON.stringify(agentErrorBody(error, { requestId: id, timestamp: toRfc3339(options.clock.now()) }));
+  const body = JSON.stringify(errorBody(options, error, id));
   socket.end(
     `HTTP/1.1 ${error.status} Refused\r\ncontent-type: application/json\r\nx-request-id: ${id}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
@@ -136,8 +143,8 @@ export function makeAgentServer(options: AgentServerOptions): Server | TlsServer
     res.on("error", () => {});
     dispatch(options, req, res, id).catch((thrown: unknown) => answerError(options, thrown, req, res, id));
   };
-  const { tls, sockets: routes, openSockets, clock, logger, onActivity } = options;
-  const openSocket = makeSocketDispatch({ routes, openSockets, clock, logger, onActivity });
+  const { tls, sockets: routes, openSockets, clock, logger, onActivity, hide = hideNothing } = options;
+  const openSocket = makeSocketDispatch({ routes, openSockets, clock, logger, onActivity, hide });
   const server = tls === undefined ? createServer(serve) : createTlsServer({ ...tls, minVersion: "TLSv1.3" }, serve);
   server.on(
     "upgrade",

@@ -1,13 +1,31 @@
 import * as z from "zod";
+import { networkModes, networkSources } from "#contracts/control/network.ts";
 import { endReasons, enforcementSchema, resourcesSchema, sandboxStatuses } from "#contracts/domain.ts";
 import { instanceStates, keyScopes } from "#core/model.ts";
+import { closedPolicy, openPolicy } from "#core/network/policy.ts";
 
 /** Raise with a shape of a stored item: test/contract/shapes.test.ts compares each with the one that was last released. */
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 const at = z.number();
 
-export const sandboxItemSchema = z.object({
+const askedPolicyShape = {
+  mode: z.enum(networkModes),
+  rules: z.array(
+    z.object({
+      host: z.string().optional(),
+      cidr: z.string().optional(),
+      ports: z.array(z.union([z.number(), z.string()])).optional(),
+      methods: z.array(z.string()).optional(),
+      paths: z.array(z.string()).optional(),
+      inspect: z.boolean().optional(),
+    }),
+  ),
+  envSecrets: z.boolean(),
+  aws: z.array(z.object({ actions: z.array(z.string()), resources: z.array(z.string()) })),
+};
+
+const sandboxShape = z.object({
   id: z.string(),
   projectId: z.string(),
   createdByKeyId: z.string(),
@@ -22,6 +40,22 @@ export const sandboxItemSchema = z.object({
   resources: resourcesSchema,
   enforced: enforcementSchema.nullable(),
   internetAccess: z.boolean(),
+  /** Absent before schema version 4. */
+  network: z
+    .object({ version: z.number(), source: z.enum(networkSources), updatedAt: at, ...askedPolicyShape })
+    .optional(),
+  brokered: z
+    .array(
+      z.object({
+        name: z.string(),
+        placeholder: z.string(),
+        reference: z.string(),
+        hosts: z.array(z.string()),
+        use: z.string(),
+      }),
+    )
+    .default([]),
+  secretNames: z.array(z.string()).default([]),
   deadlines: z.object({
     timeoutSeconds: z.number().nullable(),
     timeoutAt: at.nullable(),
@@ -41,6 +75,17 @@ export const sandboxItemSchema = z.object({
   expiresAtSeconds: z.number().nullable(),
 });
 
+/** One of a version before 4 has the policy that its switch stood for. */
+export const sandboxItemSchema = sandboxShape.transform((item) => ({
+  ...item,
+  network: item.network ?? {
+    ...(item.internetAccess ? openPolicy : closedPolicy),
+    version: 1,
+    source: "create" as const,
+    updatedAt: item.createdAt,
+  },
+}));
+
 export const instanceItemSchema = z.object({
   id: z.string(),
   templateName: z.string(),
@@ -58,6 +103,7 @@ export const instanceItemSchema = z.object({
         host: z.string(),
         port: z.number(),
         fingerprint: z.string().optional(),
+        egressKeyHash: z.string().optional(),
       }),
     ])
     .nullable(),
@@ -82,6 +128,8 @@ export const templateItemSchema = z.object({
   tags: z.array(z.string()),
   idleTimeoutSeconds: z.number().nullable(),
   maxLifetimeSeconds: z.number().nullable(),
+  /** Absent before schema version 4. */
+  network: z.object(askedPolicyShape).nullable().default(null),
   createdAt: at,
   updatedAt: at,
 });

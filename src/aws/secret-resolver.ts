@@ -1,8 +1,9 @@
 import { BatchGetSecretValueCommand, type SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { Clock, Vault } from "#core/ports.ts";
+import { readValue } from "#core/secret-value.ts";
 import type { Logger } from "#telemetry/logger.ts";
-import { readReference, readValue, type SecretReference } from "./secret-reference.ts";
+import { readReference, type SecretReference } from "./secret-reference.ts";
 import { type ClientChoice, secretsClient } from "./service-clients.ts";
 import { serviceFailure } from "./service-failure.ts";
 

@@ -1,7 +1,16 @@
 import { CreateTableCommand, DescribeTableCommand, ResourceNotFoundException } from "@aws-sdk/client-dynamodb";
 import type { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import type { AuditLog, Clock, InstanceStore, KeyStore, SandboxStore, TemplateStore } from "#core/ports.ts";
+import type {
+  AuditLog,
+  Clock,
+  EgressStore,
+  InstanceStore,
+  KeyStore,
+  SandboxStore,
+  TemplateStore,
+} from "#core/ports.ts";
 import { makeAuditLog } from "./audit-log.ts";
+import { makeEgressStore } from "./egress-store.ts";
 import { makeInstanceStore } from "./instance-store.ts";
 import { makeKeyStore } from "./key-store.ts";
 import { makeSandboxStore } from "./sandbox-store.ts";
@@ -15,9 +24,17 @@ export interface Stores {
   readonly templates: TemplateStore;
   readonly keys: KeyStore;
   readonly audit: AuditLog;
+  readonly egress: EgressStore;
 }
 
-export function makeDynamoStores(deps: TableDeps): Stores {
+export interface StoreOptions {
+  /** How long the egress record is kept. @default 30 days */
+  readonly egressRetentionSeconds?: number | undefined;
+  /** A table of its own for the egress record: on one machine the other one is read whole at each start. @default - the same table */
+  readonly egressTable?: string | undefined;
+}
+
+export function makeDynamoStores(deps: TableDeps, options: StoreOptions = {}): Stores {
   const audit = makeAuditLog(deps);
   return {
     sandboxes: makeSandboxStore(deps, audit),
@@ -25,6 +42,7 @@ export function makeDynamoStores(deps: TableDeps): Stores {
     templates: makeTemplateStore(deps),
     keys: makeKeyStore(deps),
     audit,
+    egress: makeEgressStore({ ...deps, table: options.egressTable ?? deps.table }, options.egressRetentionSeconds),
   };
 }
 

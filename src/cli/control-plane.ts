@@ -5,6 +5,7 @@ import {
   createdApiKeySchema,
   type keyLifetimes,
 } from "#contracts/control/api-keys.ts";
+import { type NetworkAnswer, networkAnswerSchema } from "#contracts/control/network.ts";
 import {
   type CreateSandboxRequest,
   type SandboxToken,
@@ -12,7 +13,10 @@ import {
   timeoutSchema,
   tokenSchema,
 } from "#contracts/control/sandboxes.ts";
+import { type SecretView, secretListSchema, secretSchema } from "#contracts/control/secrets.ts";
 import { type Template, templateListSchema } from "#contracts/control/templates.ts";
+import { egressPages } from "./egress/pages.ts";
+import type { EgressPages } from "./egress/rows.ts";
 import { type CallOptions, call, type Peer } from "./http.ts";
 import { type CreatedView, createdView, pageView, type SandboxView, sandboxView, stateView } from "./sandbox-view.ts";
 
@@ -36,8 +40,15 @@ export interface ControlPlane {
   change(sandboxId: string, to: Transition): Promise<z.infer<typeof stateView>>;
   /** Seconds from now; 0 for none. */
   setTimeout(sandboxId: string, seconds: number): Promise<Timeout>;
+  network(sandboxId: string): Promise<NetworkAnswer>;
+  /** Replaces it. @param policy as `putNetworkSchema` reads it */
+  setNetwork(sandboxId: string, policy: unknown): Promise<NetworkAnswer>;
   token(sandboxId: string): Promise<SandboxToken>;
   kill(sandboxId: string): Promise<void>;
+  readonly egress: EgressPages;
+  secrets(): Promise<readonly SecretView[]>;
+  putSecret(name: string, value: string): Promise<SecretView>;
+  removeSecret(name: string): Promise<void>;
   templates(): Promise<readonly Template[]>;
   keys(): Promise<readonly ApiKeyView[]>;
   createKey(request: NewKey): Promise<KeyCreated>;
@@ -79,9 +90,18 @@ export function makeControlPlane(baseUrl: string, apiKey: string): ControlPlane 
       ask("POST", "/v1/sandboxes", createdView, { body, timeoutMs: startMs, ...(signal && { signal }) }),
     change: (id, to) => ask("POST", at(id, `/${to}`), stateView, { timeoutMs: startMs }),
     setTimeout: (id, seconds) => ask("PUT", at(id, "/timeout"), timeoutSchema, { body: { timeout_seconds: seconds } }),
+    network: (id) => ask("GET", at(id, "/network"), networkAnswerSchema),
+    setNetwork: (id, policy) => ask("PUT", at(id, "/network"), networkAnswerSchema, { body: policy }),
     token: (id) => ask("POST", at(id, "/token/refresh"), tokenSchema),
     kill: async (id) => {
       await ask("DELETE", at(id), anythingSchema);
+    },
+    egress: egressPages(peer),
+    secrets: async () => (await ask("GET", "/v1/secrets", secretListSchema)).data,
+    putSecret: (name, value) =>
+      ask("PUT", `/v1/secrets/${encodeURIComponent(name)}`, secretSchema, { body: { value } }),
+    removeSecret: async (name) => {
+      await ask("DELETE", `/v1/secrets/${encodeURIComponent(name)}`, anythingSchema);
     },
     templates: async () => (await ask("GET", "/v1/templates", templateListSchema)).data,
     keys: async () => (await ask("GET", "/auth/api-keys", apiKeyListSchema)).api_keys,

@@ -53,12 +53,14 @@ export async function call<T>(
   schema: z.ZodType<T>,
   options?: CallOptions,
 ): Promise<T> {
-  const response = await send(peer, method, path, options);
+  return read(peer, await send(peer, method, path, options), `${method} ${path}`, schema);
+}
+
+/** The body of an answer. @param what the request it answers. @throws CliError when it is of another form */
+export async function read<T>(peer: Peer, response: Response, what: string, schema: z.ZodType<T>): Promise<T> {
   const parsed = schema.safeParse(await response.json().catch(() => undefined));
   if (parsed.success) return parsed.data;
-  throw new CliError(
-    `${peer.baseUrl} answered ${method} ${path} in a form this command does not know. Is it Bulkhead?`,
-  );
+  throw new CliError(`${peer.baseUrl} answered ${what} in a form this command does not know. Is it Bulkhead?`);
 }
 
 /** @param late whether the time ran out, rather than the connection failed */

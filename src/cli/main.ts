@@ -10,6 +10,7 @@ import { Interrupted, makeInterrupts } from "./interrupts.ts";
 import { runPlatform } from "./platform-process.ts";
 import { makeProcessOutput } from "./process-output.ts";
 import { makeProgram } from "./program.ts";
+import { readSecret } from "./secrets/ask.ts";
 import { makeTerminal } from "./terminal.ts";
 
 /** Set by the bundler. */
@@ -39,6 +40,7 @@ async function main(): Promise<void> {
     now: () => Date.now(),
     sleep: (milliseconds, signal) => pause(milliseconds, undefined, { signal }).catch(() => undefined),
     readInput: () => readAll(process.stdin),
+    readSecret: (prompt) => readSecret(process, prompt),
     variable: (name) => process.env[name],
     connect: (flags) => connect(flags, env.data),
     runPlatform: (command, args, environment) =>

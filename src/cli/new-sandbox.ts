@@ -4,6 +4,7 @@ import type { ControlPlane } from "./control-plane.ts";
 import { messageOf } from "./failure.ts";
 import type { CreateFlags } from "./options.ts";
 import type { Output } from "./output.ts";
+import { secretsOf } from "./secrets/options.ts";
 
 export interface NewSandboxOptions {
   readonly controlPlane: ControlPlane;
@@ -14,8 +15,9 @@ export interface NewSandboxOptions {
   readonly signal?: AbortSignal;
 }
 
-export function createRequest({ template, internet }: CreateFlags, more: Partial<CreateSandboxRequest> = {}) {
-  return { template_name: template, internet_access: internet, ...more };
+/** @throws CliError for flags that contradict each other */
+export function createRequest(flags: CreateFlags, more: Partial<CreateSandboxRequest> = {}): CreateSandboxRequest {
+  return { template_name: flags.template, internet_access: flags.internet, ...secretsOf(flags), ...more };
 }
 
 /** Does `work` in a sandbox of its own, which is killed afterwards, however `work` ended. */

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { maxExecSeconds } from "#contracts/agent/languages.ts";
 import { addConnectionOptions, type ConnectionFlags } from "./connection.ts";
 import { CliError, exitCodes } from "./failure.ts";
+import { addSecretOptions, type SecretFlags } from "./secrets/options.ts";
 
 /** Flags of every command that answers about sandboxes. */
 export interface CommonFlags extends ConnectionFlags {
@@ -16,7 +17,7 @@ export interface RunFlags {
 }
 
 /** Flags of commands that make a sandbox. */
-export interface CreateFlags {
+export interface CreateFlags extends SecretFlags {
   readonly template: string;
   /** False for --no-internet. */
   readonly internet: boolean;
@@ -48,9 +49,10 @@ export function addRunOptions(command: Command, variable: (name: string) => stri
 }
 
 export function addCreateOptions(command: Command, template: string): Command {
-  return command
+  const created = command
     .option("--template <name>", "template of the sandbox", template)
     .addOption(new Option("--no-internet", "let nothing out of the sandbox"));
+  return addSecretOptions(created);
 }
 
 function parseEnv(text: string, variable: (name: string) => string | undefined): Record<string, string> {

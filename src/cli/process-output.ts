@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Output } from "./output.ts";
+import { type Output, printable } from "./output.ts";
 
 type Stream = Pick<NodeJS.WriteStream, "write" | "on" | "once" | "isTTY" | "columns" | "destroyed">;
 
@@ -11,7 +11,8 @@ export function makeProcessOutput(stdout: Stream, stderr: Stream): Output {
   for (const stream of [stdout, stderr]) stream.on("error", () => undefined);
   return {
     out: (text) => void stdout.write(`${text}\n`),
-    err: (text) => void stderr.write(`${text}\n`),
+    // Messages quote what was asked for and what servers say.
+    err: (text) => void stderr.write(`${text.split(/\r?\n/).map(printable).join("\n")}\n`),
     raw(name, text) {
       const stream = streams[name];
       if (stream.destroyed || stream.write(text)) return undefined;

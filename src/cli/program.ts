@@ -3,6 +3,7 @@ import { addCompletionCommand } from "./completion-command.ts";
 import type { ConnectionFlags } from "./connection.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { addCopyCommand } from "./copy-command.ts";
+import { addEgressCommands } from "./egress/commands.ts";
 import { addExecCommand } from "./exec-command.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { addKeyCommands } from "./key-commands.ts";
@@ -10,11 +11,14 @@ import { addKillCommand } from "./kill-command.ts";
 import { addLifecycleCommands } from "./lifecycle-commands.ts";
 import { addListCommand } from "./list-command.ts";
 import { addLogsCommand } from "./logs-command.ts";
+import { addNetworkCommands } from "./network/commands.ts";
 import type { Output } from "./output.ts";
 import { addPlatformCommands } from "./platform-commands.ts";
+import { addPolicyCommands } from "./policy/commands.ts";
 import { addProcessCommands } from "./process-commands.ts";
 import { addRunCommand } from "./run-command.ts";
 import { addSandboxCommands } from "./sandbox-commands.ts";
+import { addSecretCommands } from "./secrets/commands.ts";
 import { addShellCommand } from "./shell-command.ts";
 import { addTemplateCommands } from "./template-commands.ts";
 import type { Terminal } from "./terminal.ts";
@@ -30,6 +34,8 @@ export interface CliDeps {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
   /** All of standard input. */
   readInput(): Promise<string>;
+  /** All of standard input where it is no terminal; else one line, asked for and not shown. */
+  readSecret(prompt: string): Promise<string>;
   /** A variable of the command's own environment. */
   readonly variable: (name: string) => string | undefined;
   connect(flags: ConnectionFlags): ControlPlane;
@@ -71,6 +77,7 @@ export function makeProgram(deps: CliDeps): Command {
   addPlatformCommands(program, deps);
   addRunCommand(program, deps);
   addExecCommand(program, deps);
+  addSecretCommands(program, deps);
   addShellCommand(program, deps);
   addCopyCommand(program, deps);
   addLogsCommand(program, deps);
@@ -79,6 +86,9 @@ export function makeProgram(deps: CliDeps): Command {
   addSandboxCommands(program, deps);
   addLifecycleCommands(program, deps);
   addKillCommand(program, deps);
+  addEgressCommands(program, deps);
+  addNetworkCommands(program, deps);
+  addPolicyCommands(program, deps);
   addTemplateCommands(program, deps);
   addKeyCommands(program, deps);
   addCompletionCommand(program, deps);

@@ -51,7 +51,7 @@ function addCreateCommand(program: Command, deps: CliDeps): void {
   addEnvOption(addCreateOptions(command, "base"), deps.variable)
     .addHelpText(
       "after",
-      "\nExamples:\n  bulkhead create\n  id=$(bulkhead create --template code-interpreter --timeout 1h --env TOKEN)",
+      "\nExamples:\n  bulkhead create\n  id=$(bulkhead create --template code-interpreter --timeout 1h --env TOKEN)\n  bulkhead create --broker GITHUB_TOKEN=github#token@api.github.com",
     )
     .action(async (flags: Flags) => {
       const { env, timeout, idleTimeout } = flags;

@@ -18,6 +18,8 @@ export const activateRequestSchema = z.object({
   sandbox_id: z.string(),
   /** Create-time `env_vars`; kept in the agent's memory only. */
   env: z.record(z.string(), z.string()),
+  /** Variables of `env` whose values are secrets: the agent keeps them out of what it says itself. */
+  secret_names: z.array(z.string()).optional(),
   lease: leaseSchema,
   /** Shown by /info and /health as facts about the sandbox. */
   internet_access: z.boolean(),
@@ -35,6 +37,11 @@ export const agentStateSchema = z.object({
   active_executions: z.number().int(),
   /** Whether user code stands still (`POST /_bulkhead/freeze`, `/thaw`; both answer this state). */
   frozen: z.boolean().optional(),
+  /** SHA-256 (base64url) of the credential that the agent shows the egress proxy; absent where a socket says who it is. */
+  egress_key_hash: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{43}$/)
+    .optional(),
   /** SHA-256 of the certificate the agent showed, lower-case hex. Written by the bridge from what it saw, whatever the agent says. */
   certificate_fingerprint: z.string().optional(),
 });
@@ -57,6 +64,11 @@ export const agentEnvSchema = z.object({
   BULKHEAD_EGRESS_SOCKET: z.string().optional(),
   /** `host:port` of an egress proxy that is reached over TCP; the socket wins where both are given. */
   BULKHEAD_EGRESS_ADDRESS: z.string().optional(),
+  /**
+   * Certificate (PEM) of the egress proxy's authority, in the sandbox's own view; `ca-certificates.crt` beside it holds every authority that
+   * is trusted, this one among them. Absent: the proxy has none.
+   */
+  BULKHEAD_CA_FILE: z.string().optional(),
   /** "1": listen with TLS and a certificate made at start. */
   BULKHEAD_AGENT_TLS: z.literal("1").optional(),
   /** "remote": nobody on the agent's own machine may call it. User code could ask it for more time. Absent: anybody may. */

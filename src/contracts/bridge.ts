@@ -8,6 +8,7 @@ const endpointSchema = z.object({
   host: z.string(),
   port: z.number().int().min(1).max(65_535),
   fingerprint: z.string().optional(),
+  egressKeyHash: z.string().optional(),
 });
 
 export const bridgeCallSchema = z.discriminatedUnion("operation", [

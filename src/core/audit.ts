@@ -1,6 +1,8 @@
 import { BulkheadError } from "#contracts/errors.ts";
-import { makeRequestId } from "#contracts/ids.ts";
+import { type Hide, hideInMembers } from "#contracts/hide-in.ts";
+import { makeRequestId, sandboxIdSchema } from "#contracts/ids.ts";
 import type { Logger } from "#telemetry/logger.ts";
+import type { SecretMemory } from "./delivered-secrets.ts";
 import type { AuditEvent, Principal, RequestContext } from "./model.ts";
 import type { AuditLog, Clock } from "./ports.ts";
 
@@ -44,7 +46,13 @@ export function operationOf(
   return { projectId: principal.projectId, actor: principal.keyId, action, target, context };
 }
 
-export function makeAudit(log: AuditLog, clock: Clock, logger: Logger): Audit {
+export function makeAudit(
+  log: AuditLog,
+  clock: Clock,
+  logger: Logger,
+  secretValues?: Pick<SecretMemory, "hide">,
+): Audit {
+  const hideFor = (projectId: string) => (text: string) => secretValues?.hide(text, projectId) ?? text;
   const event = (
     operation: AuditedOperation,
     outcome: AuditEvent["outcome"],
@@ -55,11 +63,11 @@ export function makeAudit(log: AuditLog, clock: Clock, logger: Logger): Audit {
     projectId: operation.projectId,
     actor: operation.actor,
     action: operation.action,
-    target: operation.target,
+    target: targetOf(operation, hideFor(operation.projectId)),
     outcome,
     requestId: operation.context?.requestId ?? null,
     sourceIp: operation.context?.sourceIp ?? null,
-    details: { ...operation.details, ...more },
+    details: hideInMembers({ ...operation.details, ...more }, hideFor(operation.projectId)),
   });
   function failure(operation: AuditedOperation, thrown: unknown): AuditEvent {
     const error = thrown instanceof BulkheadError ? thrown : null;
@@ -116,4 +124,9 @@ export function makeAudit(log: AuditLog, clock: Clock, logger: Logger): Audit {
       }
     },
   };
+}
+
+/** Callers name what they ask for, so anything can stand there. The id of a sandbox stays: nobody hides what is done to theirs. */
+function targetOf({ target }: AuditedOperation, hide: Hide): string | null {
+  return target === null || sandboxIdSchema.safeParse(target).success ? target : hide(target);
 }

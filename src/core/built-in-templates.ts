@@ -9,6 +9,7 @@ const common = {
   problem: null,
   idleTimeoutSeconds: null,
   maxLifetimeSeconds: null,
+  network: null,
 } as const;
 
 /** The templates that every platform offers. Names and ids never change. */

@@ -1,9 +1,13 @@
+import type { AskedPolicy } from "./network/policy.ts";
+
 /** What a deployment decides about its sandboxes. */
 export interface PlatformConfig {
   readonly region: string;
   readonly idleTimeoutSeconds: number;
   /** Also the ceiling of what a caller may ask for. */
   readonly maxLifetimeSeconds: number;
+  /** What sandboxes may reach whose caller and template say nothing. @default openPolicy */
+  readonly network?: AskedPolicy;
   /** How long create waits for an instance before it answers with status `creating`. */
   readonly createWaitMs: number;
   /**

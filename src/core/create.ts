@@ -2,6 +2,7 @@ import { BulkheadError } from "#contracts/errors.ts";
 import type { Entry } from "./audit.ts";
 import { makeElsewhere } from "./create-elsewhere.ts";
 import { activation, leaseOf } from "./deadlines.ts";
+import { rememberDelivered } from "./delivered-secrets.ts";
 import type { CoreDeps } from "./deps.ts";
 import { type CreateInput, findTemplate, makeDraft, running } from "./draft.ts";
 import type { Ender } from "./end.ts";
@@ -10,6 +11,7 @@ import { isOver } from "./lifecycle.ts";
 import type { Deadlines, InstanceRecord, Principal, SandboxRecord, TemplateRecord } from "./model.ts";
 import { takeQuota } from "./quota.ts";
 import { makeUndo, type Undo } from "./saga.ts";
+import { startEnv } from "./start-env.ts";
 import { within } from "./within.ts";
 
 export interface Creator {
@@ -206,7 +208,8 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
   async function begin(principal: Principal, input: CreateInput, sandboxId: string, entry: Entry) {
     const template = await findTemplate(deps, input.template);
     const draft = makeDraft(deps, principal, input, template, sandboxId);
-    const env = { ...(await resolved(principal.projectId, input.secrets ?? {})), ...input.env };
+    const env = await startEnv(deps, draft, input);
+    rememberDelivered(ports.secretValues, draft, env);
     const undo = makeUndo(logger);
     await takeQuota(deps, principal.projectId);
     // Ending the record returns the quota; this undo is for the time before there is one.
@@ -215,10 +218,6 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
     });
     const making: Making = { draft, template, env, entry, stored: null, died: new Set() };
     return { making, made: start(making, undo) };
-  }
-
-  async function resolved(projectId: string, secrets: Readonly<Record<string, string>>) {
-    return Object.keys(secrets).length === 0 ? {} : ports.vault.resolve(projectId, secrets);
   }
 
   /** The finished sandbox, or after the configured wait what there is of it. */

@@ -69,6 +69,7 @@ export function activation(
   return {
     sandbox_id: record.id,
     env: { ...env },
+    ...(record.secretNames.length > 0 && { secret_names: [...record.secretNames] }),
     lease: leaseOf(deadlines),
     internet_access: record.internetAccess,
     resources: record.resources,

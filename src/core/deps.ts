@@ -1,6 +1,7 @@
 import type { Logger } from "#telemetry/logger.ts";
 import type { Audit } from "./audit.ts";
 import type { PlatformConfig } from "./config.ts";
+import type { SecretMemory } from "./delivered-secrets.ts";
 import type { Instances } from "./instances.ts";
 import type { WarmPool } from "./pool.ts";
 import type {
@@ -8,11 +9,13 @@ import type {
   AuditLog,
   Clock,
   Compute,
+  EgressStore,
   Events,
   InstanceStore,
   KeyStore,
   LaunchAdmission,
   SandboxStore,
+  SecretStore,
   TemplateStore,
   TokenSigner,
   Vault,
@@ -25,14 +28,19 @@ export interface PlatformPorts {
   readonly templates: TemplateStore;
   readonly keys: KeyStore;
   readonly audit: AuditLog;
+  readonly egress: EgressStore;
   readonly compute: Compute;
   readonly agent: AgentPort;
   readonly signer: TokenSigner;
   readonly vault: Vault;
+  /** @default - secrets are a cloud's own store's */
+  readonly secrets?: SecretStore | undefined;
   readonly admission: LaunchAdmission;
   readonly events: Events;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** @default - values of secrets are not known, and so not hidden in what is written */
+  readonly secretValues?: SecretMemory | undefined;
 }
 
 /** What the parts of the core share. */

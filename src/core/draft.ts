@@ -2,7 +2,11 @@ import { BulkheadError } from "#contracts/errors.ts";
 import { creatingDeadlineMs } from "./config.ts";
 import { decideDeadlines } from "./deadlines.ts";
 import type { CoreDeps } from "./deps.ts";
-import type { InstanceRecord, Principal, SandboxRecord, TemplateRecord } from "./model.ts";
+import type { BrokeredSecret, InstanceRecord, Principal, SandboxRecord, TemplateRecord } from "./model.ts";
+import { checkPolicy } from "./network/check.ts";
+import { type AskedPolicy, letsOut } from "./network/policy.ts";
+import { decideNetwork } from "./network/start.ts";
+import { makePlaceholder } from "./placeholder.ts";
 
 /** What a caller asks for. */
 export interface CreateInput {
@@ -11,11 +15,14 @@ export interface CreateInput {
   readonly timeoutSeconds: number | null;
   readonly idleTimeoutSeconds?: number;
   readonly maxLifetimeSeconds?: number;
-  readonly internetAccess: boolean;
+  /** undefined: what the template or the deployment says. */
+  readonly network?: AskedPolicy | undefined;
   /** Values are secrets: handed to the agent, never stored in the clear, never logged. */
   readonly env: Readonly<Record<string, string>>;
   /** Variables whose values are secrets kept elsewhere: references by name (`Vault.resolve`). */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Secrets that the sandbox may use and never sees. */
+  readonly brokered?: readonly Omit<BrokeredSecret, "placeholder">[];
 }
 
 /**
@@ -34,6 +41,8 @@ export function makeDraft(
 ): SandboxRecord {
   const now = deps.ports.clock.now();
   const deadlines = decideDeadlines(input, template, deps.config, now);
+  if (input.network !== undefined) checkPolicy(input.network);
+  const network = decideNetwork(input.network, template, deps.config, now);
   return {
     id,
     projectId: principal.projectId,
@@ -47,7 +56,10 @@ export function makeDraft(
     diskId: null,
     resources: template.resources,
     enforced: null,
-    internetAccess: input.internetAccess,
+    internetAccess: letsOut(network),
+    network,
+    brokered: (input.brokered ?? []).map((secret) => ({ ...secret, placeholder: makePlaceholder(deps.ports.clock) })),
+    secretNames: Object.keys(input.secrets ?? {}),
     deadlines,
     createdAt: now,
     startedAt: null,

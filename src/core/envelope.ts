@@ -73,8 +73,8 @@ export function cannotOpen(cause?: unknown): BulkheadError {
   return new BulkheadError("INTERNAL_ERROR", "Sealed values could not be opened. Report the request id.", { cause });
 }
 
-function contextOf({ sandboxId, projectId }: SealContext): EnvelopeContext {
-  return { projectId, purpose: "env", sandboxId };
+function contextOf({ sandboxId, projectId, purpose = "env" }: SealContext): EnvelopeContext {
+  return { projectId, purpose, sandboxId };
 }
 
 function boundTo(context: EnvelopeContext): Buffer {

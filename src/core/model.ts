@@ -1,4 +1,5 @@
 import type { EndReason, Enforcement, Resources, SandboxStatus } from "#contracts/domain.ts";
+import type { AskedPolicy, NetworkPolicy } from "./network/policy.ts";
 
 /** All times are epoch milliseconds unless a name says otherwise; `expiresAtSeconds` is DynamoDB's TTL attribute. */
 
@@ -9,6 +10,20 @@ export interface Deadlines {
   readonly idleTimeoutSeconds: number;
   readonly maxLifetimeSeconds: number;
   readonly lifetimeAt: number;
+}
+
+/** A secret that a sandbox may use and never sees. */
+export interface BrokeredSecret {
+  /** The variable that holds the placeholder. */
+  readonly name: string;
+  /** See `placeholderPattern`. Not a secret. */
+  readonly placeholder: string;
+  /** `secret-id` or `secret-id#json-key`. */
+  readonly reference: string;
+  /** `api.example.com`, `*.example.com`, with `:port` where it is not 443. */
+  readonly hosts: readonly string[];
+  /** See `secretUseSchema`. */
+  readonly use: string;
 }
 
 /** One sandbox as stored. */
@@ -28,7 +43,12 @@ export interface SandboxRecord {
   readonly diskId: string | null;
   readonly resources: Resources;
   readonly enforced: Enforcement | null;
+  /** Whether its policy lets anything out at all. */
   readonly internetAccess: boolean;
+  readonly network: NetworkPolicy;
+  readonly brokered: readonly BrokeredSecret[];
+  /** Variables that were given the value of a secret. */
+  readonly secretNames: readonly string[];
   readonly deadlines: Deadlines;
   readonly createdAt: number;
   readonly startedAt: number | null;
@@ -61,6 +81,8 @@ export type Endpoint =
       readonly port: number;
       /** SHA-256 of the agent's certificate as the bridge first saw it, in lower-case hex; absent: plain HTTP. */
       readonly fingerprint?: string | undefined;
+      /** SHA-256 (base64url) of what the agent shows the egress proxy, as it said when it was first met; absent: it has no way out. */
+      readonly egressKeyHash?: string | undefined;
     };
 
 export interface InstanceRecord {
@@ -96,6 +118,8 @@ export interface TemplateRecord {
   readonly tags: readonly string[];
   readonly idleTimeoutSeconds: number | null;
   readonly maxLifetimeSeconds: number | null;
+  /** What its sandboxes may reach unless they say otherwise; null: what the deployment says. */
+  readonly network: AskedPolicy | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -131,6 +155,34 @@ export interface RequestContext {
   readonly requestId: string;
   readonly sourceIp: string | null;
   readonly userAgent: string | null;
+}
+
+/** One connection out of a sandbox, or one that was refused (`egressRowSchema` says what each field means). */
+export interface EgressRow {
+  readonly id: string;
+  readonly kind: "connection" | "request";
+  readonly connection: string | null;
+  readonly state: "open" | "closed" | "interrupted";
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly sandboxId: string | null;
+  /** null: nobody's, and so in no project's record. */
+  readonly projectId: string | null;
+  readonly instanceId: string;
+  readonly protocol: "connect" | "http" | "socks5";
+  readonly inside: "opaque" | "tls" | "http" | "https" | null;
+  readonly host: string;
+  readonly port: number;
+  readonly address: string | null;
+  readonly method: string | null;
+  readonly decision: "allow" | "deny";
+  readonly rule: string | null;
+  readonly reason: string;
+  readonly policyVersion: number | null;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly requests: number;
+  readonly secrets: readonly string[];
 }
 
 export interface AuditEvent {

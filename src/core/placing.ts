@@ -1,4 +1,5 @@
 import { activation, leaseOf } from "./deadlines.ts";
+import { rememberDelivered } from "./delivered-secrets.ts";
 import type { CoreDeps } from "./deps.ts";
 import { running } from "./draft.ts";
 import type { Ender } from "./end.ts";
@@ -22,11 +23,16 @@ export function makePlacing(deps: CoreDeps, ender: Ender): Placing {
   const { ports, instances } = deps;
   const { clock, logger } = ports;
 
-  /** @returns the endpoint with the certificate that the agent showed */
+  /** @returns the endpoint with the certificate that the agent showed, and what it will show the egress proxy */
   async function meet(endpoint: Endpoint): Promise<Endpoint> {
     const state = await ports.agent.health(endpoint, agentAnswerMs);
-    const fingerprint = state.certificate_fingerprint;
-    return endpoint.kind === "tcp" && fingerprint !== undefined ? { ...endpoint, fingerprint } : endpoint;
+    if (endpoint.kind !== "tcp") return endpoint;
+    const { certificate_fingerprint: fingerprint, egress_key_hash: egressKeyHash } = state;
+    return {
+      ...endpoint,
+      ...(fingerprint !== undefined && { fingerprint }),
+      ...(egressKeyHash !== undefined && { egressKeyHash }),
+    };
   }
 
   /** @returns the record as written, by this call or by another that was told the same, or null when somebody ended the instance meanwhile */
@@ -58,6 +64,7 @@ export function makePlacing(deps: CoreDeps, ender: Ender): Placing {
   async function activate(sandbox: SandboxRecord, endpoint: Endpoint): Promise<void> {
     const { id, projectId, sealedEnv, deadlines } = sandbox;
     const env = sealedEnv === null ? {} : await ports.vault.open(sealedEnv, { sandboxId: id, projectId });
+    rememberDelivered(ports.secretValues, sandbox, env);
     await ports.agent.activate(endpoint, activation(sandbox, env, deadlines));
   }
 

@@ -3,6 +3,7 @@ import { makeAudit } from "./audit.ts";
 import type { PlatformConfig } from "./config.ts";
 import type { CoreDeps, PlatformPorts } from "./deps.ts";
 import { each } from "./each.ts";
+import { type EgressService, makeEgressService } from "./egress-records.ts";
 import { makeEnder } from "./end.ts";
 import { makeInstances } from "./instances.ts";
 import { type KeyService, makeKeyService } from "./keys.ts";
@@ -12,6 +13,7 @@ import { makePlacing } from "./placing.ts";
 import { makeWarmPool } from "./pool.ts";
 import type { InstanceExit, TemplateStore } from "./ports.ts";
 import { makeSandboxService, type SandboxService } from "./sandboxes.ts";
+import { makeSecretService, type SecretService } from "./secrets.ts";
 import { isRestarting, settleStopped } from "./settle-stopped.ts";
 import { makeSweeper, type Sweeper } from "./sweeper.ts";
 import { within } from "./within.ts";
@@ -25,6 +27,8 @@ const settleMs = 15_000;
 export interface Platform {
   readonly sandboxes: SandboxService;
   readonly keys: KeyService;
+  readonly egress: EgressService;
+  readonly secrets: SecretService;
   readonly templates: Pick<TemplateStore, "get" | "list">;
   readonly sweeper: Sweeper;
   /** For the process that launches, where `launching` is `elsewhere`. */
@@ -46,7 +50,7 @@ export interface Platform {
 }
 
 export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Platform {
-  const audit = makeAudit(ports.audit, ports.clock, ports.logger);
+  const audit = makeAudit(ports.audit, ports.clock, ports.logger, ports.secretValues);
   const instances = makeInstances({
     ...ports,
     startMs: config.instanceStartMs,
@@ -111,6 +115,8 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
   return {
     sandboxes,
     keys: makeKeyService({ keys: ports.keys, audit, clock: ports.clock }),
+    egress: makeEgressService({ egress: ports.egress, audit }),
+    secrets: makeSecretService(ports.secrets, audit),
     templates: ports.templates,
     sweeper,
     launcher: makeLauncher(deps, ender),

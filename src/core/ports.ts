@@ -1,11 +1,21 @@
 import type { ActivateRequest, AgentState, Lease } from "#contracts/agent-control.ts";
 import type { Enforcement, Resources } from "#contracts/domain.ts";
-import type { ApiKeyRecord, AuditEvent, Endpoint, InstanceRecord, SandboxRecord, TemplateRecord } from "#core/model.ts";
+import type {
+  ApiKeyRecord,
+  AuditEvent,
+  EgressRow,
+  Endpoint,
+  InstanceRecord,
+  SandboxRecord,
+  TemplateRecord,
+} from "#core/model.ts";
 
 /** Binds a ciphertext to its sandbox: opened with any other it fails. */
 export interface SealContext {
   readonly sandboxId: string;
   readonly projectId: string;
+  /** @default "env" */
+  readonly purpose?: string;
 }
 
 /** Keeps values secret at rest: KMS and Secrets Manager on AWS, a key file on one machine. */
@@ -20,6 +30,25 @@ export interface Vault {
    * three are told apart in the log only
    */
   resolve(projectId: string, references: Readonly<Record<string, string>>): Promise<Readonly<Record<string, string>>>;
+}
+
+/** What may be told of a stored secret: never its value, nor anything of it. */
+export interface SecretFacts {
+  readonly name: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** How often it was put, from 1. */
+  readonly version: number;
+}
+
+/** Secrets that the platform keeps itself. Where a cloud's own store has them there is none. */
+export interface SecretStore {
+  /** Makes or replaces; users of the secret get the new value from now on. @throws BulkheadError RESOURCE_LIMIT_ERROR for one too many */
+  put(projectId: string, name: string, value: string): Promise<SecretFacts>;
+  /** By name. */
+  list(projectId: string): Promise<readonly SecretFacts[]>;
+  /** @returns whether there was one */
+  remove(projectId: string, name: string): Promise<boolean>;
 }
 
 /** Keeps launches under the provider's rate, over all functions that launch. */
@@ -127,6 +156,28 @@ export interface AuditLog {
   /** Resolves when the event is stored. Implementations may write several callers' events in one batch. */
   append(event: AuditEvent): Promise<void>;
   list(projectId: string, limit: number, cursor: string | null): Promise<Page<AuditEvent>>;
+}
+
+export interface EgressQuery {
+  readonly limit: number;
+  readonly cursor: string | null;
+  readonly sandboxId: string | null;
+  /** Exact name, or `*.name` for those below it. */
+  readonly host: string | null;
+  readonly decision: EgressRow["decision"] | null;
+  readonly state: EgressRow["state"] | null;
+  /** Recorded at or after, epoch milliseconds. */
+  readonly since: number | null;
+  /** Recorded before. */
+  readonly until: number | null;
+}
+
+/** What sandboxes connected to. Rows of one connection have one id; the later one stands. Rows vanish by TTL. */
+export interface EgressStore {
+  /** Stores rows of any projects; those of no project are left out. Repeating a call changes nothing. */
+  append(rows: readonly EgressRow[]): Promise<void>;
+  /** One project's rows, newest first, each connection once. @throws BulkheadError INVALID_REQUEST for a cursor that is not ours */
+  list(projectId: string, query: EgressQuery): Promise<Page<EgressRow>>;
 }
 
 export interface LaunchRequest {
@@ -242,6 +293,8 @@ export interface Clock {
 export type CoreEvent =
   /** Activated; `endpoint` is its agent's. */
   | { readonly type: "sandbox.running"; readonly record: SandboxRecord; readonly endpoint: Endpoint }
+  /** What it may reach has changed. */
+  | { readonly type: "sandbox.network"; readonly record: SandboxRecord }
   /** Paused or stopped: it answers nothing until it is running again. A stopped one has no instance. */
   | { readonly type: "sandbox.resting"; readonly record: SandboxRecord; readonly endpoint: Endpoint | null }
   /** Its end has begun: it answers 410 from now on. */

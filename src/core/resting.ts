@@ -2,6 +2,7 @@ import { BulkheadError } from "#contracts/errors.ts";
 import { creatingDeadlineMs } from "./config.ts";
 import { standInLine } from "./create-elsewhere.ts";
 import { activation, leaseOf } from "./deadlines.ts";
+import { rememberDelivered } from "./delivered-secrets.ts";
 import type { CoreDeps } from "./deps.ts";
 import { diskOf } from "./disk.ts";
 import { findTemplate, running } from "./draft.ts";
@@ -118,6 +119,7 @@ export function makeResting(deps: CoreDeps, ender: Ender): Resting {
     if (endpoint === null) throw new BulkheadError("AGENT_UNREACHABLE", "The instance has no address. Try again.");
     const { id: sandboxId, projectId, sealedEnv: sealed, deadlines } = starting;
     const env = sealed === null ? {} : await ports.vault.open(sealed, { sandboxId, projectId });
+    rememberDelivered(ports.secretValues, starting, env);
     await ports.agent.activate(endpoint, activation(starting, env, deadlines));
     for (let current = starting; ; ) {
       const next = { ...current, ...running(instance, clock.now()), version: current.version + 1 };

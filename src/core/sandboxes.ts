@@ -10,6 +10,8 @@ import type { Ender } from "./end.ts";
 import { findLiveSandbox, findSandbox } from "./find.ts";
 import { isOver } from "./lifecycle.ts";
 import type { Endpoint, Principal, RequestContext, SandboxRecord } from "./model.ts";
+import { replaceNetwork } from "./network/change.ts";
+import type { AskedPolicy } from "./network/policy.ts";
 import { makePausing } from "./pausing.ts";
 import type { Page, SandboxQuery } from "./ports.ts";
 import { makeResting } from "./resting.ts";
@@ -61,6 +63,14 @@ export interface SandboxService {
   resume(principal: Principal, id: string, context: RequestContext): Promise<SandboxRecord>;
   stop(principal: Principal, id: string, context: RequestContext): Promise<SandboxRecord>;
   start(principal: Principal, id: string, context: RequestContext): Promise<SandboxRecord>;
+  /** Replaces what it may reach; see {@link replaceNetwork}. */
+  setNetwork(
+    principal: Principal,
+    id: string,
+    policy: AskedPolicy,
+    expected: number | null,
+    context: RequestContext,
+  ): Promise<SandboxRecord>;
   refreshToken(principal: Principal, id: string, context: RequestContext): Promise<IssuedToken>;
   /** Activity seen by the gateway. */
   touch(id: string): Promise<void>;
@@ -210,9 +220,12 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
       const nameOrId = "name" in input.template ? input.template.name : input.template.id;
       const details = {
         template: nameOrId,
-        internetAccess: input.internetAccess,
+        ...(input.network !== undefined && { network: input.network.mode }),
         envNames: Object.keys(input.env),
         ...(input.secrets !== undefined && { secretsInEnv: input.secrets }),
+        ...(input.brokered !== undefined && {
+          secretsBrokered: Object.fromEntries(input.brokered.map(({ name, reference }) => [name, reference])),
+        }),
       };
       return audit.aroundMaking(
         { ...operationOf(principal, context, "sandbox.create", null), details },
@@ -244,6 +257,11 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
     resume: changing("sandbox.resume", (principal, id) => pausing.resume(principal, id)),
     stop: changing("sandbox.stop", (principal, id) => resting.stop(principal, id)),
     start: changing("sandbox.start", (principal, id) => resting.start(principal, id)),
+    setNetwork: (principal, id, policy, expected, context) =>
+      audit.around({ ...operationOf(principal, context, "network.replace", id), details: { policy } }, () => {
+        requireScope(principal, "use");
+        return replaceNetwork(deps, principal, id, policy, expected);
+      }),
     refreshToken: (principal, id, context) =>
       audit.around(operationOf(principal, context, "token.refresh", id), async () => {
         requireScope(principal, "use");

@@ -1,8 +1,12 @@
 import type { Server } from "node:http";
+import { makeSecretMemory, type SecretMemory } from "#core/delivered-secrets.ts";
 import { systemClock as clock } from "#core/system-clock.ts";
+import { reportCrash } from "#telemetry/crash.ts";
 import { makeJsonLogger } from "#telemetry/json-logger.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import { type Metrics, makeEmfMetrics } from "#telemetry/metrics.ts";
+import { redactText } from "#telemetry/redact.ts";
+import { makeSecretValues } from "#telemetry/secret-values.ts";
 
 export interface ServiceEnv {
   readonly BULKHEAD_DEPLOYMENT: string;
@@ -15,14 +19,18 @@ export interface Service {
   readonly metrics: Metrics;
   /** Writes one line to the container's log. */
   readonly write: (line: string) => void;
+  /** Values of secrets that it has used in the last minutes. Its log holds none of them. */
+  readonly secretValues: SecretMemory;
 }
 
 export function makeService(name: string, env: ServiceEnv): Service {
   const write = (line: string) => void process.stdout.write(`${line}\n`);
   const now = () => clock.now();
-  const logger = makeJsonLogger({ level: env.BULKHEAD_LOG_LEVEL, write, now }).child({ service: name });
-  process.on("unhandledRejection", (error) => logger.error("unhandled rejection", { error }));
-  return { logger, write, metrics: makeEmfMetrics({ deployment: env.BULKHEAD_DEPLOYMENT, write, now }) };
+  const secretValues = makeSecretMemory(makeSecretValues(), clock);
+  const hide = (text: string) => secretValues.hide(text);
+  const logger = makeJsonLogger({ level: env.BULKHEAD_LOG_LEVEL, write, now, hide }).child({ service: name });
+  reportCrash(logger, { rejections: "log" });
+  return { logger, write, secretValues, metrics: makeEmfMetrics({ deployment: env.BULKHEAD_DEPLOYMENT, write, now }) };
 }
 
 /** A container has 120 s from SIGTERM to its end (`stopTimeout`): what is open gets most of it. */
@@ -52,6 +60,6 @@ export function listening(server: Server, port: number): Promise<void> {
 /** Ends the process with one line that says why. */
 export function failToStart(thrown: unknown): never {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  process.stderr.write(`${JSON.stringify({ level: "error", message: "cannot start", error: message })}\n`);
+  process.stderr.write(`${JSON.stringify({ level: "error", message: "cannot start", error: redactText(message) })}\n`);
   process.exit(1);
 }

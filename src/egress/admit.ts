@@ -1,83 +1,85 @@
-import type { Socket } from "node:net";
 import { toBulkheadError } from "#contracts/errors.ts";
+import type { EgressRow } from "#core/model.ts";
+import type { NetworkDecision, NetworkTarget, Seen } from "#core/network/decide.ts";
+import { letsOut } from "#core/network/policy.ts";
+import { type EgressConnection, openConnection, recordRefusal } from "./connection.ts";
 import type { Destination, Parsed } from "./destination.ts";
-import { dial, within } from "./dial.ts";
-import type { EgressDecision, EgressDeps, EgressIdentity, EgressOptions } from "./ports.ts";
+import { within } from "./dial.ts";
+import { judge } from "./intercept.ts";
+import type { Listener } from "./listener.ts";
+import type { EgressIdentity } from "./ports.ts";
+import { type Refusal, refusal } from "./refusal.ts";
 
-/** One listener's view of the world: whose it is and how much is open. */
-export interface Listener {
-  readonly instanceId: string;
-  readonly identify: () => EgressIdentity | undefined;
-  readonly deps: EgressDeps;
-  readonly settings: Required<EgressOptions>;
-  openConnections: number;
+export interface Asked {
+  readonly protocol: EgressRow["protocol"];
+  readonly parsed: Parsed;
+  /** The one request that the connection is for; null where more is still to be seen. */
+  readonly request: { readonly method: string; readonly path: string } | null;
 }
 
-export type Admitted =
-  | { readonly socket: Socket; readonly destination: Destination; readonly log: OpenLog }
-  /** `status` and `message` for the sandbox's code. Already logged. */
-  | { readonly status: number; readonly message: string };
-
-/** Writes the one line of a connection. Only the first call counts. */
-export type OpenLog = (reason?: string) => void;
+/** `Refusal` is recorded already. */
+export type Admitted = { readonly connection: EgressConnection } | { readonly refused: Refusal };
 
 /**
- * Identity, port, name, policy, connection, in this order: nothing leaves the host, not even a question to a name server,
- * for a sandbox that may not go out.
+ * Identity, policy's mode, port, name, floor, policy, in this order: nothing leaves the host, not even a question to a name server, for
+ * a sandbox that may not go out. What is let out is on record before anything is connected.
  */
-export async function admit(listener: Listener, method: "CONNECT" | "http", parsed: Parsed): Promise<Admitted> {
-  const at = listener.deps.clock.now();
+export async function admit(listener: Listener, asked: Asked): Promise<Admitted> {
+  const { deps, settings } = listener;
+  const at = deps.clock.now();
+  const { protocol, parsed } = asked;
+  const method = asked.request?.method ?? null;
   const identity = listener.identify();
-  const refuse = (status: number, reason: string): Admitted => {
-    record(listener, { at, method, parsed, identity, reason });
-    return { status, message: `Bulkhead egress proxy: ${reason}.` };
+  const target = "destination" in parsed ? parsed.destination : null;
+  const refuse = (refused: Refusal): Admitted => {
+    recordRefusal(listener, { at, protocol, identity, target, method, refusal: refused });
+    return { refused };
   };
   if (identity === undefined)
-    return refuse(403, "this instance belongs to no sandbox, so it may not reach the network");
-  if (!identity.internetAccess) return refuse(403, "internet access is off for this sandbox (internet_access: false)");
-  if ("problem" in parsed) return refuse(400, parsed.problem);
+    return refuse(refusal(403, "this instance belongs to no sandbox, so it may not reach the network"));
+  if (!letsOut(identity.network))
+    return refuse(refusal(403, "the sandbox's network policy is deny-all (internet_access: false)"));
+  if ("problem" in parsed) return refuse(refusal(400, parsed.problem));
   const { destination } = parsed;
-  if (listener.settings.deniedPorts.includes(destination.port))
-    return refuse(403, `port ${destination.port} is closed`);
-  if (listener.openConnections >= listener.settings.maxConnections) {
-    return refuse(503, `this sandbox has ${listener.settings.maxConnections} open connections, which is the limit`);
-  }
-  listener.openConnections += 1;
-  const result = await open(listener, identity, destination).catch((error: unknown) => {
-    listener.deps.logger.error("Egress decision failed", { instanceId: listener.instanceId, error });
-    return { status: 502, reason: toBulkheadError(error).message };
-  });
-  if ("status" in result) {
-    listener.openConnections -= 1;
-    return refuse(result.status, result.reason);
-  }
-  return { ...result, destination, log: logAtEnd(listener, { at, method, parsed, identity, ...result }) };
+  if (settings.deniedPorts.includes(destination.port))
+    return refuse(refusal(403, `port ${destination.port} is closed`));
+  if (listener.open.size + listener.deciding >= settings.maxConnections)
+    return refuse(refusal(503, `this sandbox has ${settings.maxConnections} open connections, which is the limit`));
+  listener.deciding += 1;
+  const judged = await judgeTarget(listener, identity, destination, asked.request ?? "connection");
+  listener.deciding -= 1;
+  if ("status" in judged) return refuse(judged);
+  const deadline = at + settings.connectMs;
+  return { connection: openConnection(listener, { at, deadline, protocol, identity, method, ...judged }) };
 }
 
-interface Opened {
-  readonly socket: Socket;
-  readonly reason: string;
-}
+type Judged = { readonly target: NetworkTarget; readonly decision: NetworkDecision };
 
-interface Refused {
-  readonly status: number;
-  readonly reason: string;
-}
-
-async function open(listener: Listener, identity: EgressIdentity, to: Destination): Promise<Opened | Refused> {
-  const { deps, settings } = listener;
-  const deadline = deps.clock.now() + settings.connectMs;
+async function judgeTarget(
+  listener: Listener,
+  { sandboxId, projectId, network }: EgressIdentity,
+  to: Destination,
+  seen: Seen,
+): Promise<Judged | Refusal> {
+  const { floor, logger } = listener.deps;
+  // A name that no rule names is not even looked up, unless a range could let it out.
+  const blind = judge(listener.deps, network, { ...to, addresses: [] }, seen);
+  if (!blind.allow && !network.rules.some((rule) => rule.cidr !== undefined))
+    return refusal(403, `${to.host}:${to.port} is refused: ${blind.reason}`, blind.rule);
   const addresses = await resolve(listener, to);
-  if (addresses === null) return { status: 502, reason: `the name ${to.host} could not be resolved` };
-  const { sandboxId, projectId } = identity;
-  const verdict = await deps.policy.decide({ sandboxId, projectId, host: to.host, port: to.port, addresses });
-  if (!verdict.allow) return { status: 403, reason: `${to.host} is refused: ${verdict.reason}` };
+  if (addresses === null) return refusal(502, `the name ${to.host} could not be resolved`);
   try {
-    return { socket: await dial(addresses, to.port, deadline, deps.clock), reason: verdict.reason };
+    const verdict = await floor.decide({ sandboxId, projectId, host: to.host, port: to.port, addresses });
+    if (!verdict.allow) return refusal(403, `${to.host} is refused: ${verdict.reason}`);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "no answer in time";
-    return { status: 502, reason: `${to.host}:${to.port} could not be connected to (${code})` };
+    logger.error("Egress decision failed", { instanceId: listener.instanceId, error });
+    return refusal(502, toBulkheadError(error).message.replace(/\.$/, ""));
   }
+  const target = { host: to.host, port: to.port, addresses };
+  const decision = judge(listener.deps, network, target, seen);
+  return decision.allow
+    ? { target, decision }
+    : refusal(403, `${to.host}:${to.port} is refused: ${decision.reason}`, decision.rule);
 }
 
 async function resolve(listener: Listener, to: Destination): Promise<readonly string[] | null> {
@@ -94,46 +96,4 @@ async function resolve(listener: Listener, to: Destination): Promise<readonly st
     deps.logger.debug("Name not resolved", { host: to.host, error });
     return null;
   }
-}
-
-interface Facts {
-  readonly at: number;
-  readonly method: "CONNECT" | "http";
-  readonly parsed: Parsed;
-  readonly identity: EgressIdentity | undefined;
-  readonly reason: string;
-  readonly socket?: Socket;
-}
-
-function logAtEnd(listener: Listener, facts: Facts): OpenLog {
-  // Asked now: a destroyed socket has forgotten it.
-  const address = facts.socket?.remoteAddress ?? null;
-  let open = true;
-  return (reason) => {
-    if (!open) return;
-    open = false;
-    listener.openConnections -= 1;
-    record(listener, { ...facts, reason: reason ?? facts.reason }, address);
-  };
-}
-
-function record(listener: Listener, facts: Facts, address: string | null = null): void {
-  const { clock, decisions } = listener.deps;
-  const destination = "destination" in facts.parsed ? facts.parsed.destination : null;
-  const decision: EgressDecision = {
-    at: facts.at,
-    instanceId: listener.instanceId,
-    sandboxId: facts.identity?.sandboxId ?? null,
-    projectId: facts.identity?.projectId ?? null,
-    method: facts.method,
-    host: destination?.host ?? "",
-    port: destination?.port ?? 0,
-    address,
-    decision: facts.socket === undefined ? "deny" : "allow",
-    reason: facts.reason,
-    bytesIn: facts.socket?.bytesRead ?? 0,
-    bytesOut: facts.socket?.bytesWritten ?? 0,
-    durationMs: clock.now() - facts.at,
-  };
-  decisions.record(decision);
 }

@@ -3,11 +3,11 @@ import type { IncomingMessage } from "node:http";
 const hopByHop = new Set(["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect"]);
 
 /** What a plain request carries on: no hop-by-hop and no `Proxy-*` headers, and the host that was checked, not the one it claims. */
-export function forwardedHeaders(req: IncomingMessage, host: string): string[] {
+export function forwardedHeaders(req: IncomingMessage, host: string, keepAlive: boolean): string[] {
   const out = ["Host", host, ...endToEnd(req, (lower) => lower !== "host")];
   if (req.headers["transfer-encoding"] !== undefined) out.push("Transfer-Encoding", "chunked");
   else if (req.headers["content-length"] === undefined && bodied.has(req.method ?? "")) out.push("Content-Length", "0");
-  out.push("Connection", "close");
+  out.push("Connection", keepAlive ? "keep-alive" : "close");
   return out;
 }
 

@@ -1,11 +1,16 @@
+import type { SecureContext } from "node:tls";
+import type { AwsGrantBody } from "#contracts/control/network.ts";
+import type { BrokeredSecret, EgressRow } from "#core/model.ts";
+import type { NetworkPolicy } from "#core/network/policy.ts";
 import type { Clock } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
 
-/** Who stands behind an instance's socket now. */
+/** Who stands behind an instance's socket now, and what it may do. */
 export interface EgressIdentity {
   readonly sandboxId: string;
   readonly projectId: string;
-  readonly internetAccess: boolean;
+  readonly network: NetworkPolicy;
+  readonly brokered: readonly BrokeredSecret[];
 }
 
 /** Turns names into addresses, on the host. Sandboxes have no name service of their own. */
@@ -35,32 +40,52 @@ export interface EgressPolicy {
   decide(question: EgressQuestion): EgressVerdict | Promise<EgressVerdict>;
 }
 
-/** One connection, or one refusal. */
-export interface EgressDecision {
-  /** When it began, epoch milliseconds. */
-  readonly at: number;
-  readonly instanceId: string;
-  /** null while the instance belongs to nobody. */
-  readonly sandboxId: string | null;
-  readonly projectId: string | null;
-  readonly method: "CONNECT" | "http";
-  readonly host: string;
-  /** 0 when the request named none that can be read. */
-  readonly port: number;
-  /** The address connected to; null when there was no connection. */
-  readonly address: string | null;
-  readonly decision: "allow" | "deny";
-  readonly reason: string;
-  /** Bytes from the outside to the sandbox. */
-  readonly bytesIn: number;
-  /** Bytes from the sandbox to the outside. */
-  readonly bytesOut: number;
-  readonly durationMs: number;
+/**
+ * The record of what went out. A connection is recorded twice under one id: `open` before anything is connected, `closed` at its end; a
+ * refusal once, `closed`. Never throws and never waits; once it returns, the row outlives a killed process.
+ */
+export interface EgressRecorder {
+  record(row: EgressRow): void;
 }
 
-/** Where decisions are kept. Never throws; one call per connection, at its end. */
-export interface DecisionLog {
-  record(decision: EgressDecision): void;
+/** The value that a reference stands for now; used again for at most a minute. */
+export interface SecretSource {
+  /** @throws BulkheadError for a secret that does not exist, or that the project may not use */
+  value(projectId: string, reference: string): Promise<string>;
+}
+
+/** What the proxy shows where it ends TLS. */
+export interface Certificates {
+  contextFor(host: string): Promise<SecureContext>;
+}
+
+export type HeaderPairs = readonly (readonly [string, string])[];
+
+export interface SignableRequest {
+  readonly method: string;
+  readonly host: string;
+  /** Path with query as sent. */
+  readonly target: string;
+  readonly headers: HeaderPairs;
+  /** null: it is streamed, and its hash is what the request itself says. */
+  readonly body: Buffer | null;
+}
+
+export interface SignedRequest {
+  readonly target: string;
+  readonly headers: HeaderPairs;
+}
+
+/** Signs for AWS, with a role session of the sandbox's own that may do no more than its grants. */
+export interface RequestSigner {
+  /** Whether the host is an AWS endpoint that the grants concern. */
+  covers(grants: readonly AwsGrantBody[], host: string): boolean;
+  /** What to send in its place. @throws BulkheadError when it cannot be signed */
+  sign(
+    identity: { readonly sandboxId: string; readonly projectId: string },
+    grants: readonly AwsGrantBody[],
+    request: SignableRequest,
+  ): Promise<SignedRequest>;
 }
 
 export interface EgressOptions {
@@ -76,9 +101,18 @@ export interface EgressOptions {
 
 export interface EgressDeps {
   readonly resolver: Resolver;
-  readonly policy: EgressPolicy;
-  readonly decisions: DecisionLog;
+  /** What is refused whatever a sandbox's policy says. */
+  readonly floor: EgressPolicy;
+  readonly recorder: EgressRecorder;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What is shown where TLS is ended. @default - TLS is never ended, and hosts that would need it are refused */
+  readonly certificates?: Certificates | undefined;
+  /** @default - brokered secrets are refused */
+  readonly secrets?: SecretSource | undefined;
+  /** @default - nothing is signed */
+  readonly signer?: RequestSigner | undefined;
+  /** CAs of servers that TLS is ended for, PEM. @default - those of Node */
+  readonly trusted?: readonly string[] | undefined;
   readonly options?: EgressOptions;
 }

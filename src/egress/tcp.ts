@@ -1,9 +1,10 @@
-import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
-import type { Listener } from "./admit.ts";
+import { readGreeting } from "./greeting.ts";
+import { type Listener, reconsider } from "./listener.ts";
 import type { EgressIdentity } from "./ports.ts";
+import type { WayOut } from "./way-out.ts";
 
 /** Whose address it is. */
 export interface EgressSource {
@@ -17,8 +18,13 @@ export interface TcpOptions {
   readonly port: number;
   /** Whether instances can have this address; connections from any other are cut without a word. */
   readonly isInstanceHost: (address: string) => boolean;
-  /** Asked for each request, before anything is done for it. undefined: nobody we know. */
-  readonly identify: (address: string) => Promise<EgressSource | undefined>;
+  /**
+   * Asked for each request, before anything is done for it, and each second while something is open. undefined: nobody we know.
+   * @param credential what the connection began with; null where none is asked for
+   */
+  readonly identify: (address: string, credential: string | null) => Promise<EgressSource | undefined>;
+  /** Whether each connection begins with a credential (greeting.ts). @default false */
+  readonly credentials?: boolean;
   /** Connections of all instances together; more are cut without a word. @default 8192 */
   readonly maxConnections?: number;
 }
@@ -36,10 +42,17 @@ interface TcpDeps {
   readonly maxPerAddress: number;
 }
 
+/** One instance at an address, as it was last known. */
+interface Known {
+  readonly listener: Listener;
+  identity: EgressIdentity | undefined;
+  readonly credential: string | null;
+}
+
 /** What an address has open, and what its instance may have. */
 interface Origin {
   readonly sockets: Set<Socket>;
-  readonly listeners: Map<string, Listener>;
+  readonly known: Map<string, Known>;
 }
 
 export interface Origins {
@@ -47,7 +60,10 @@ export interface Origins {
   accept(socket: Socket): void;
   /** @throws Error when it cannot be known who asks, or nobody asks any more */
   find(socket: Socket): Promise<Listener>;
-  endAll(): void;
+  /** Reads a connection's credential. false: it has none. */
+  readonly greet: (socket: Socket) => Promise<boolean>;
+  /** Asks again whose everything open is, and ends what would not be let out now. */
+  reconsider(): Promise<void>;
 }
 
 /**
@@ -57,9 +73,21 @@ export interface Origins {
 export function makeOrigins(
   { logger, maxPerAddress }: TcpDeps,
   options: TcpOptions,
-  makeListener: (source: EgressSource) => Listener,
+  makeListener: (instanceId: string, identify: Listener["identify"]) => Listener,
 ): Origins {
   const origins = new Map<string, Origin>();
+  const credentials = new WeakMap<Socket, string>();
+
+  async function refresh(address: string, known: Known): Promise<void> {
+    try {
+      const source = await options.identify(address, known.credential);
+      known.identity = source?.instanceId === known.listener.instanceId ? source.identity : undefined;
+      reconsider(known.listener);
+    } catch (error) {
+      // What is open was let out once. New connections fail by themselves.
+      logger.warn("open connections could not be reconsidered", { address, error });
+    }
+  }
 
   return {
     accept(socket) {
@@ -69,7 +97,7 @@ export function makeOrigins(
         socket.destroy();
         return;
       }
-      const origin = origins.get(address) ?? { sockets: new Set(), listeners: new Map() };
+      const origin = origins.get(address) ?? { sockets: new Set<Socket>(), known: new Map<string, Known>() };
       if (origin.sockets.size >= maxPerAddress) {
         socket.destroy();
         return;
@@ -83,25 +111,48 @@ export function makeOrigins(
     },
     async find(socket) {
       const address = plain(socket.remoteAddress ?? "");
-      const source = (await options.identify(address)) ?? { instanceId: `address ${address}`, identity: undefined };
+      const credential = credentials.get(socket) ?? null;
+      const source = (await options.identify(address, credential)) ?? {
+        instanceId: `address ${address}`,
+        identity: undefined,
+      };
       const origin = origins.get(address);
       if (origin === undefined) throw new Error("the connection has ended");
-      const key = JSON.stringify(source);
-      const listener = origin.listeners.get(key) ?? makeListener(source);
-      origin.listeners.set(key, listener);
-      return listener;
+      const before = origin.known.get(source.instanceId);
+      if (before !== undefined) {
+        before.identity = source.identity;
+        return before.listener;
+      }
+      const known: Known = {
+        listener: makeListener(source.instanceId, () => known.identity),
+        identity: source.identity,
+        credential,
+      };
+      origin.known.set(source.instanceId, known);
+      return known.listener;
     },
-    endAll() {
-      for (const { sockets } of origins.values()) for (const socket of sockets) socket.destroy();
+    greet: async (socket) => {
+      const credential = await readGreeting(socket);
+      if (credential !== null) credentials.set(socket, credential);
+      return credential !== null;
+    },
+    async reconsider() {
+      const busy = [...origins].flatMap(([address, { known }]) =>
+        [...known.values()].filter(({ listener }) => listener.open.size > 0).map((one) => refresh(address, one)),
+      );
+      await Promise.all(busy);
     },
   };
 }
+
+/** How soon an open connection ends that a new policy refuses. */
+const reconsiderEveryMs = 1_000;
 
 /** Listens for all instances; a connection is its address's. */
 export function listenTcp(
   { clock, logger }: TcpDeps,
   options: TcpOptions,
-  server: Server,
+  { server, closeIdle, endAll }: WayOut,
   origins: Origins,
 ): Promise<TcpEgress> {
   // First, so that what is cut here is not read at all.
@@ -115,11 +166,20 @@ export function listenTcp(
     logger.warn("too many connections to the way out", { limit: server.maxConnections });
   });
 
+  let closed = false;
+  const again = (): void => {
+    clock.after(reconsiderEveryMs, () => {
+      if (!closed) void origins.reconsider().finally(again);
+    });
+  };
+  again();
+
   async function close(graceMs: number): Promise<void> {
+    closed = true;
     const ended = new Promise<void>((resolve) => server.close(() => resolve()));
     // Connections become idle one by one as their last answers end.
-    const endIdle = setInterval(() => server.closeIdleConnections(), 50);
-    const timer = clock.after(graceMs, () => origins.endAll());
+    const endIdle = setInterval(() => closeIdle(), 50);
+    const timer = clock.after(graceMs, endAll);
     await ended;
     clearInterval(endIdle);
     timer.cancel();

@@ -5,12 +5,14 @@ import { addApiKeyRoutes } from "./api-key-routes.ts";
 import { authentication } from "./authentication.ts";
 import { addCapacityRoute } from "./capacity-route.ts";
 import type { ControlDependencies } from "./dependencies.ts";
+import { addEgressRoutes } from "./egress-routes.ts";
 import { answerFailure } from "./failure.ts";
 import { openApiDocument } from "./openapi-document.ts";
 import { requestLog } from "./request-log.ts";
 import type { ControlContext, ControlEnv } from "./request-state.ts";
 import { makeRoutes } from "./routes.ts";
 import { addSandboxRoutes } from "./sandbox-routes.ts";
+import { addSecretRoutes } from "./secret-routes.ts";
 import { addTemplateRoutes } from "./template-routes.ts";
 import { addUnsupportedRoutes } from "./unsupported-routes.ts";
 import { wire } from "./wire-schemas.ts";
@@ -20,11 +22,11 @@ import { wire } from "./wire-schemas.ts";
  * Open to all are only `/health` and `/v1/openapi.json`.
  */
 export function makeControlApp(deps: ControlDependencies): OpenAPIHono<ControlEnv> {
-  const { platform, logger, clock } = deps;
+  const { platform } = deps;
   const routes = makeRoutes();
   const { app } = routes;
-  app.onError((thrown, c: ControlContext) => answerFailure(thrown, c, logger, clock.now()));
-  app.notFound((c: ControlContext) => answerFailure(routes.unserved(c.req.method, c.req.path), c, logger, clock.now()));
+  app.onError((thrown, c: ControlContext) => answerFailure(thrown, c, deps));
+  app.notFound((c: ControlContext) => answerFailure(routes.unserved(c.req.method, c.req.path), c, deps));
   app.use(requestLog(deps));
   const service = { method: "get", tag: "Service", open: true } as const;
   routes.add({ ...service, path: "/health", summary: "Is the service up?", answer: [200, wire.health, "It is"] }, (c) =>
@@ -48,6 +50,8 @@ export function makeControlApp(deps: ControlDependencies): OpenAPIHono<ControlEn
   app.use("/auth/*", authenticated);
   addSandboxRoutes(routes, deps);
   addUnsupportedRoutes(routes);
+  addEgressRoutes(routes, deps);
+  addSecretRoutes(routes, deps);
   addTemplateRoutes(routes, deps);
   addApiKeyRoutes(routes, deps);
   addCapacityRoute(routes, deps);

@@ -1,6 +1,10 @@
 import type { CreateSandboxRequest } from "#contracts/control/sandboxes.ts";
+import { defaultSecretUse } from "#contracts/control/secrets.ts";
 import { BulkheadError } from "#contracts/errors.ts";
+import { askedPolicy, closedPolicy } from "#core/network/policy.ts";
 import type { CreateInput } from "#core/sandboxes.ts";
+
+type Secrets = NonNullable<CreateSandboxRequest["secrets"]>;
 
 /** A create body in the core's words. @throws BulkheadError MISSING_PARAMETER without a template */
 export function createInput(body: CreateSandboxRequest): CreateInput {
@@ -9,14 +13,40 @@ export function createInput(body: CreateSandboxRequest): CreateInput {
     timeoutSeconds: body.timeout_seconds || null,
     ...(body.idle_timeout_seconds != null && { idleTimeoutSeconds: body.idle_timeout_seconds }),
     ...(body.max_lifetime_seconds != null && { maxLifetimeSeconds: body.max_lifetime_seconds }),
-    internetAccess: body.internet_access ?? true,
+    ...networkOf(body),
     env: body.env_vars ?? {},
-    ...(body.secrets != null && { secrets: distinct(body.secrets, body.env_vars ?? {}) }),
+    ...(body.secrets != null && secretsOf(distinct(body.secrets, body.env_vars ?? {}))),
+  };
+}
+
+/** @throws BulkheadError INVALID_REQUEST when the switch and the policy say different things */
+function networkOf({ internet_access: access, network }: CreateSandboxRequest): Pick<CreateInput, "network"> {
+  if (network == null) return access === false ? { network: closedPolicy } : {};
+  if (access === false && network.mode !== "deny-all") {
+    throw new BulkheadError(
+      "INVALID_REQUEST",
+      "internet_access is false, and network lets connections out. Keep one of them.",
+      {
+        details: { issues: [{ path: "network.mode", message: "internet_access: false is deny-all" }] },
+      },
+    );
+  }
+  return { network: askedPolicy(network) };
+}
+
+function secretsOf(secrets: Secrets): Pick<CreateInput, "secrets" | "brokered"> {
+  const env = Object.entries(secrets).filter(([, secret]) => secret.deliver === "env");
+  const brokered = Object.entries(secrets).flatMap(([name, { deliver, from, hosts, as }]) =>
+    deliver === "broker" ? [{ name, reference: from, hosts: hosts ?? [], use: as ?? defaultSecretUse }] : [],
+  );
+  return {
+    ...(env.length > 0 && { secrets: Object.fromEntries(env.map(([name, { from }]) => [name, from])) }),
+    ...(brokered.length > 0 && { brokered }),
   };
 }
 
 /** @throws BulkheadError INVALID_REQUEST for a name that is given as variable and as secret */
-function distinct(secrets: Record<string, string>, env: Readonly<Record<string, string>>): Record<string, string> {
+function distinct(secrets: Secrets, env: Readonly<Record<string, string>>): Secrets {
   const both = Object.keys(secrets).filter((name) => Object.hasOwn(env, name));
   if (both.length === 0) return secrets;
   throw new BulkheadError(

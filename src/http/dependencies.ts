@@ -1,4 +1,5 @@
 import type { CapacityAnswer } from "#contracts/control/capacity.ts";
+import type { SecretMemory } from "#core/delivered-secrets.ts";
 import type { Principal } from "#core/model.ts";
 import type { Clock } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
@@ -49,5 +50,7 @@ export interface ControlDependencies {
   readonly platform: ControlPlane;
   readonly logger: Logger;
   readonly clock: Pick<Clock, "now" | "random">;
+  /** Takes values of the caller's project out of errors. @default - none are known */
+  readonly secretValues?: Pick<SecretMemory, "hide"> | undefined;
   readonly config: ControlConfig;
 }

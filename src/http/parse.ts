@@ -4,7 +4,11 @@ import { BulkheadError } from "#contracts/errors.ts";
 const maxIssues = 20;
 
 /** Parses what a caller sent. @throws BulkheadError INVALID_REQUEST whose `details.issues` name the fields, never their values */
-export function parseInput<S extends z.ZodType>(schema: S, value: unknown, where: "body" | "query"): z.output<S> {
+export function parseInput<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  where: "body" | "query" | "path",
+): z.output<S> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.slice(0, maxIssues).map((issue) => ({

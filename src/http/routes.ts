@@ -11,7 +11,7 @@ export interface RouteSpec {
   /** With parameters in braces. */
   readonly path: string;
   readonly summary: string;
-  readonly tag: "Sandboxes" | "Templates" | "API keys" | "Service" | "Account";
+  readonly tag: "Sandboxes" | "Egress" | "Secrets" | "Templates" | "API keys" | "Service" | "Account";
   /** Answers without an API key. */
   readonly open?: true;
   readonly query?: z.ZodObject;

@@ -11,11 +11,13 @@ import {
 import { BulkheadError } from "#contracts/errors.ts";
 import { sandboxIdSchema } from "#contracts/ids.ts";
 import { toRfc3339 } from "#contracts/time.ts";
+import { askedPolicy } from "#core/network/policy.ts";
 import type { SandboxQuery } from "#core/ports.ts";
 import type { CreateContext, CreateInput } from "#core/sandboxes.ts";
 import { bodyHash, readJsonBody } from "./body.ts";
 import { createInput, idempotencyKey } from "./create-request.ts";
 import type { ControlDependencies } from "./dependencies.ts";
+import { networkView } from "./network-view.ts";
 import { parseInput, parseQuery } from "./parse.ts";
 import { type ControlContext, principalOf, requestContext } from "./request-state.ts";
 import type { Handler } from "./routes.ts";
@@ -23,7 +25,16 @@ import { expiresAt, sandboxView, statusView, storedStatuses, tokenView } from ".
 import { wire } from "./wire-schemas.ts";
 
 type Change = "pause" | "resume" | "stop" | "start";
-type Operation = "create" | "list" | "get" | "kill" | "setTimeout" | "refreshToken" | Change;
+type Operation =
+  | "create"
+  | "list"
+  | "get"
+  | "kill"
+  | "setTimeout"
+  | "getNetwork"
+  | "putNetwork"
+  | "refreshToken"
+  | Change;
 
 export function makeSandboxHandlers(deps: ControlDependencies): Record<Operation, Handler> {
   const { platform, config } = deps;
@@ -74,6 +85,16 @@ export function makeSandboxHandlers(deps: ControlDependencies): Record<Operation
         request_id: c.get("requestId"),
       };
       return c.json(answer);
+    },
+    async getNetwork(c) {
+      const record = await sandboxes.get(principalOf(c), sandboxId(c), contextOf(c));
+      return c.json(networkView(record, c.get("requestId")));
+    },
+    async putNetwork(c) {
+      const id = sandboxId(c);
+      const { version = null, ...policy } = parseInput(wire.putNetwork, await readJsonBody(c.req), "body");
+      const record = await sandboxes.setNetwork(principalOf(c), id, askedPolicy(policy), version, contextOf(c));
+      return c.json(networkView(record, c.get("requestId")));
     },
     pause: change("pause"),
     resume: change("resume"),

@@ -59,6 +59,7 @@ export function addSandboxRoutes(routes: Routes, deps: ControlDependencies): voi
     },
     on.setTimeout,
   );
+  addNetworkRoutes(routes, on);
   addChanges(routes, on);
   routes.add(
     {
@@ -85,4 +86,28 @@ function addChanges(routes: Routes, on: ReturnType<typeof makeSandboxHandlers>):
       on[verb],
     );
   }
+}
+
+function addNetworkRoutes(routes: Routes, on: ReturnType<typeof makeSandboxHandlers>): void {
+  routes.add(
+    {
+      method: "get",
+      path: `${one}/network`,
+      summary: "Get what a sandbox may reach",
+      tag,
+      answer: [200, wire.networkAnswer, "The policy"],
+    },
+    on.getNetwork,
+  );
+  routes.add(
+    {
+      method: "put",
+      path: `${one}/network`,
+      summary: "Replace what a sandbox may reach; new connections follow it at once, open ones that it refuses are cut",
+      tag,
+      body: wire.putNetwork,
+      answer: [200, wire.networkAnswer, "The policy as it is now"],
+    },
+    on.putNetwork,
+  );
 }

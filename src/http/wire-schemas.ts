@@ -7,6 +7,8 @@ import {
   createdApiKeySchema,
 } from "#contracts/control/api-keys.ts";
 import { capacitySchema } from "#contracts/control/capacity.ts";
+import { egressListSchema } from "#contracts/control/egress.ts";
+import { networkAnswerSchema, putNetworkSchema } from "#contracts/control/network.ts";
 import {
   createdSandboxSchema,
   createSandboxRequestSchema,
@@ -18,6 +20,7 @@ import {
   timeoutSchema,
   tokenSchema,
 } from "#contracts/control/sandboxes.ts";
+import { putSecretSchema, removedSecretSchema, secretListSchema, secretSchema } from "#contracts/control/secrets.ts";
 import { acknowledgementSchema, errorBodySchema, healthSchema } from "#contracts/control/shared.ts";
 import { templateListSchema, templateSchema } from "#contracts/control/templates.ts";
 
@@ -37,10 +40,17 @@ export const wire = {
   createdApiKey: named(createdApiKeySchema, "CreatedApiKey"),
   createdSandbox: named(createdSandboxSchema, "CreatedSandbox"),
   deletedSandbox: named(deletedSandboxSchema, "DeletedSandbox"),
+  egressList: named(egressListSchema, "EgressList"),
   error: named(errorBodySchema, "Error"),
   health: named(healthSchema, "Health"),
+  networkAnswer: named(networkAnswerSchema, "NetworkPolicy"),
+  putNetwork: named(putNetworkSchema, "PutNetworkPolicy"),
+  putSecret: named(putSecretSchema, "PutSecret"),
+  removedSecret: named(removedSecretSchema, "RemovedSecret"),
   sandbox: named(sandboxSchema, "Sandbox"),
   sandboxList: named(sandboxListSchema, "SandboxList"),
+  secret: named(secretSchema, "Secret"),
+  secretList: named(secretListSchema, "SecretList"),
   setTimeoutRequest: named(setTimeoutRequestSchema, "SetTimeoutRequest"),
   statusAnswer: named(statusAnswerSchema, "StatusAnswer"),
   template: named(templateSchema, "Template"),

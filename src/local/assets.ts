@@ -9,6 +9,8 @@ export interface Assets {
   readonly databaseWorker: string;
   readonly seccompDirectory: string;
   readonly pythonTools: string;
+  /** Programs for the Node.js of sandboxes. */
+  readonly nodeTools: string;
   /** null: no TypeScript in sandboxes. */
   readonly esbuildBinary: string | null;
   /** Native part of @lydell/node-pty; null: no terminals in sandboxes. */
@@ -23,10 +25,11 @@ export function findAssets(distDirectory: string): Assets {
     databaseWorker: join(distDirectory, "dynalite-worker.mjs"),
     seccompDirectory: join(root, "src/local/seccomp"),
     pythonTools: join(root, "src/agent/tools/python"),
+    nodeTools: join(distDirectory, "tools"),
     esbuildBinary: findEsbuild(root),
     ptyBinding: findPtyBinding(root),
   };
-  for (const path of [assets.agentBundle, assets.databaseWorker, assets.seccompDirectory]) {
+  for (const path of [assets.agentBundle, assets.databaseWorker, assets.seccompDirectory, assets.nodeTools]) {
     if (!existsSync(path)) throw new BulkheadError("SERVICE_UNAVAILABLE", `${path} is missing. Run: npm run build`);
   }
   return assets;

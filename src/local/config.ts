@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import * as z from "zod";
+import { networkPolicySchema } from "#contracts/control/network.ts";
+import { type AskedPolicy, askedPolicy, openPolicy } from "#core/network/policy.ts";
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
 const flag = (fallback: boolean) =>
@@ -44,6 +46,31 @@ const localEnvSchema = z.object({
   BULKHEAD_ACCOUNT_ROUTES: flag(false),
   /** Comma-separated addresses or host names that sandboxes may reach although they are private. */
   BULKHEAD_EGRESS_ALLOW: z.string().default(""),
+  /** Comma-separated `name=address`: names that the egress proxy resolves so, as a hosts file would. */
+  BULKHEAD_EGRESS_HOSTS: z
+    .string()
+    .regex(/^([a-z0-9_.-]+=[0-9a-fA-F.:]+(,|$))*$/, "is not a list of name=address")
+    .default(""),
+  /** File of CA certificates (PEM) that the egress proxy trusts besides the usual ones, where it ends TLS. */
+  BULKHEAD_EGRESS_TRUST: z.string().optional(),
+  /** How long the egress record is kept. */
+  BULKHEAD_EGRESS_DAYS: z.coerce.number().int().min(1).max(3650).default(30),
+  /** What sandboxes may reach that say nothing themselves: a network policy as JSON. @default - every public address */
+  BULKHEAD_NETWORK: z
+    .string()
+    .optional()
+    .transform((text, context) => {
+      if (text === undefined || text === "") return undefined;
+      try {
+        return networkPolicySchema.parse(JSON.parse(text));
+      } catch (error) {
+        context.addIssue({
+          code: "custom",
+          message: `is not a network policy: ${error instanceof Error ? error.message : ""}`,
+        });
+        return z.NEVER;
+      }
+    }),
   BULKHEAD_LOG: z.enum(["debug", "info", "warn", "error"]).default("warn"),
 });
 
@@ -65,6 +92,12 @@ export interface LocalConfig {
   readonly sweepSeconds: number;
   readonly accountRoutes: boolean;
   readonly egressAllow: readonly string[];
+  /** Addresses by name. */
+  readonly egressHosts: ReadonlyMap<string, string>;
+  /** Absolute. */
+  readonly egressTrust: string | null;
+  readonly egressDays: number;
+  readonly network: AskedPolicy;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -90,6 +123,15 @@ export function parseLocalConfig(environment: Readonly<Record<string, string | u
     sweepSeconds: env.BULKHEAD_SWEEP_SECONDS,
     accountRoutes: env.BULKHEAD_ACCOUNT_ROUTES,
     egressAllow: env.BULKHEAD_EGRESS_ALLOW.split(",").filter((entry) => entry !== ""),
+    egressHosts: new Map(
+      env.BULKHEAD_EGRESS_HOSTS.split(",").flatMap((entry) => {
+        const [name = "", address] = entry.split("=");
+        return address === undefined ? [] : [[name, address] as const];
+      }),
+    ),
+    egressTrust: env.BULKHEAD_EGRESS_TRUST === undefined ? null : resolve(cwd, env.BULKHEAD_EGRESS_TRUST),
+    egressDays: env.BULKHEAD_EGRESS_DAYS,
+    network: env.BULKHEAD_NETWORK === undefined ? openPolicy : askedPolicy(env.BULKHEAD_NETWORK),
     logLevel: env.BULKHEAD_LOG,
   };
 }

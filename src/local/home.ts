@@ -8,6 +8,9 @@ export interface Home {
   readonly apiKeyFile: string;
   readonly signingKeyFile: string;
   readonly vaultKeyFile: string;
+  /** The egress CA. */
+  readonly egressAuthority: { readonly keyFile: string; readonly certificateFile: string };
+  readonly secretsDir: string;
   readonly databaseDir: string;
   readonly logsDir: string;
 }
@@ -20,6 +23,8 @@ export async function openHome(root: string): Promise<Home> {
     apiKeyFile: join(root, "api-key"),
     signingKeyFile: join(root, "signing-key.pem"),
     vaultKeyFile: join(root, "vault-key"),
+    egressAuthority: { keyFile: join(root, "egress-ca-key.pem"), certificateFile: join(root, "egress-ca.pem") },
+    secretsDir: join(root, "secrets"),
     databaseDir: join(root, "database"),
     logsDir: join(root, "logs"),
   };

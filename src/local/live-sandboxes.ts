@@ -26,7 +26,12 @@ export function trackLiveSandboxes(events: Events, sandboxes: Pick<SandboxServic
       if (event.instanceId !== null) identities.delete(event.instanceId);
       return;
     }
-    const { record, endpoint } = event;
+    const { record } = event;
+    if (event.type === "sandbox.network") {
+      if (record.instanceId !== null && identities.has(record.instanceId))
+        identities.set(record.instanceId, identityOf(record));
+      return;
+    }
     const before = instances.get(record.id);
     if (before !== undefined && before !== record.instanceId) identities.delete(before);
     if (record.instanceId === null) {
@@ -35,11 +40,10 @@ export function trackLiveSandboxes(events: Events, sandboxes: Pick<SandboxServic
       return;
     }
     // One at rest is looked up: what comes next is for the store to say.
-    if (event.type === "sandbox.running") targets.set(record.id, targetOf(record, endpoint));
+    if (event.type === "sandbox.running") targets.set(record.id, targetOf(record, event.endpoint));
     else targets.delete(record.id);
     instances.set(record.id, record.instanceId);
-    const { id: sandboxId, projectId, internetAccess } = record;
-    identities.set(record.instanceId, { sandboxId, projectId, internetAccess });
+    identities.set(record.instanceId, identityOf(record));
   });
   return {
     async resolve(sandboxId) {
@@ -50,6 +54,10 @@ export function trackLiveSandboxes(events: Events, sandboxes: Pick<SandboxServic
     },
     identify: (instanceId) => identities.get(instanceId),
   };
+}
+
+function identityOf({ id: sandboxId, projectId, network, brokered }: SandboxRecord): EgressIdentity {
+  return { sandboxId, projectId, network, brokered };
 }
 
 function targetOf(record: SandboxRecord, endpoint: Endpoint | null): Target {

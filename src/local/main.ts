@@ -2,8 +2,10 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
 import { systemClock } from "#core/system-clock.ts";
+import { reportCrash } from "#telemetry/crash.ts";
 import { makeJsonLogger } from "#telemetry/json-logger.ts";
 import type { Logger } from "#telemetry/logger.ts";
+import { makeSecretValues } from "#telemetry/secret-values.ts";
 import { type Assets, findAssets } from "./assets.ts";
 import { runCommand } from "./compute/run-command.ts";
 import { type LocalConfig, parseLocalConfig } from "./config.ts";
@@ -22,6 +24,10 @@ import { welcome } from "./welcome.ts";
 
 // Node 20 is this project's floor for now; what the SDK has to say about it helps no operator.
 process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+
+/** What this process writes, whatever way, passes through `hide`. */
+const secretValues = makeSecretValues();
+const hide = (text: string) => secretValues.hide(text);
 
 const progress = makeProgress((text) => process.stderr.write(text));
 
@@ -62,7 +68,16 @@ async function start(config: LocalConfig, assets: Assets, logger: Logger): Promi
       );
     }
     const xdgRuntimeDir = process.env["XDG_RUNTIME_DIR"];
-    const platform = await startLocalPlatform({ config, home, host, assets, xdgRuntimeDir, logger, progress });
+    const platform = await startLocalPlatform({
+      config,
+      home,
+      host,
+      assets,
+      xdgRuntimeDir,
+      logger,
+      progress,
+      secretValues,
+    });
     progress.plain(welcome({ platform, home, host, ms: Date.now() - began }));
     const signal = await stopAsked;
     progress.plain(`${signal}: ending all sandboxes`);
@@ -87,8 +102,9 @@ async function main(): Promise<void> {
     level: config.logLevel,
     write: (line) => process.stderr.write(`${line}\n`),
     now: () => systemClock.now(),
+    hide,
   });
-  process.on("unhandledRejection", (error) => logger.error("unhandled rejection", { error }));
+  reportCrash(logger, { rejections: "log" });
   if (command === "start") await start(config, assets, logger);
   else if (command === "doctor") await doctor(config, assets, rest.includes("--json"));
   else throw new BulkheadError("INVALID_REQUEST", `Unknown command ${command}. Use: start, doctor.`);
@@ -99,7 +115,7 @@ main().then(
   () => process.exit(),
   (thrown: unknown) => {
     const error = thrown instanceof Error && !(thrown instanceof BulkheadError) ? thrown : toBulkheadError(thrown);
-    process.stderr.write(`bulkhead: ${error.message}\n`);
+    process.stderr.write(`bulkhead: ${hide(error.message)}\n`);
     process.exit(1);
   },
 );

@@ -1,9 +1,10 @@
-import { join } from "node:path";
 import { makeSocketDocumentClient } from "#aws/clients.ts";
+import { removeExpired } from "#aws/remove-expired.ts";
 import { repairIndexes } from "#aws/repair-indexes.ts";
 import { ensureTable, makeDynamoStores, type Stores } from "#aws/stores.ts";
 import { makeAgentBridge } from "#bridge/agent-bridge.ts";
 import { openAdmission } from "#core/admission.ts";
+import { makeSecretMemory, rememberResolved, type SecretMemory } from "#core/delivered-secrets.ts";
 import { makeEvents } from "#core/events.ts";
 import { makePlatform, type Platform } from "#core/platform.ts";
 import type { Events } from "#core/ports.ts";
@@ -11,16 +12,13 @@ import { makeUndo, type Undo } from "#core/saga.ts";
 import { systemClock as clock } from "#core/system-clock.ts";
 import { cacheTemplates } from "#core/template-cache.ts";
 import { makeTokenVerifier } from "#core/tokens.ts";
-import { type FileDecisionLog, makeFileDecisionLog } from "#egress/file-log.ts";
-import { makePublicOnlyPolicy } from "#egress/policy.ts";
-import { makeEgressProxy } from "#egress/proxy.ts";
-import { systemHostAddresses, systemResolver } from "#egress/system-resolver.ts";
 import { makeGateway } from "#gateway/gateway.ts";
 import { makeControlApp } from "#http/app.ts";
 import type { CapacityFacts } from "#http/dependencies.ts";
 import { nodeSourceIp } from "#http/node-source-ip.ts";
 import { pathAddresses } from "#http/public-addresses.ts";
 import type { Logger } from "#telemetry/logger.ts";
+import type { SecretValues } from "#telemetry/secret-values.ts";
 import type { Assets } from "./assets.ts";
 import { defaultComputeLimits } from "./compute/capacity.ts";
 import { makeLocalCompute } from "./compute/local-compute.ts";
@@ -29,10 +27,13 @@ import type { LocalCompute } from "./compute/types.ts";
 import type { LocalConfig } from "./config.ts";
 import { type LocalDatabase, openDatabase } from "./database/database.ts";
 import { ensureDevelopmentKey } from "./development-key.ts";
+import { type LocalEgress, openLocalEgress } from "./egress.ts";
 import type { Home } from "./home.ts";
 import { type LiveSandboxes, trackLiveSandboxes } from "./live-sandboxes.ts";
 import type { HostFacts } from "./probe/facts.ts";
 import type { Progress } from "./progress.ts";
+import { makeLocalResolve } from "./secrets/resolve.ts";
+import { makeLocalSecretStore } from "./secrets/secret-store.ts";
 import { type Doors, makeControlServer, openDoors } from "./servers.ts";
 import { makeTemplateShelf, type TemplateShelf } from "./template-shelf.ts";
 import { type LocalTokenSigner, makeLocalTokenSigner } from "./token-signer.ts";
@@ -46,6 +47,8 @@ export interface StartDeps {
   readonly xdgRuntimeDir: string | undefined;
   readonly logger: Logger;
   readonly progress: Progress;
+  /** Known to the logger too. */
+  readonly secretValues: SecretValues;
 }
 
 export interface RunningPlatform {
@@ -56,6 +59,8 @@ export interface RunningPlatform {
 }
 
 const table = "bulkhead";
+/** By itself: the other one is read whole at each start. */
+const egressTable = "bulkhead-egress";
 const organizationId = 1;
 
 /** Everything of the platform on this machine, in the order it is needed. When it throws, what was opened is closed again. */
@@ -76,7 +81,8 @@ interface Parts {
   readonly events: Events;
   readonly tokens: LocalTokenSigner;
   readonly shelf: TemplateShelf;
-  readonly decisions: FileDecisionLog;
+  readonly egress: LocalEgress;
+  readonly secretValues: SecretMemory;
   readonly database: LocalDatabase;
 }
 
@@ -110,25 +116,33 @@ async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
   const { config, home, logger, progress } = deps;
   const database = await openDatabase(home.databaseDir, deps.assets.databaseWorker);
   undo.add("database", () => database.close());
-  const stored = await openStores(database, logger);
+  const stored = await openStores(database, config, logger);
   const stores = { ...stored, templates: cacheTemplates(stored.templates, clock) };
-  const decisions = makeFileDecisionLog({ path: join(home.logsDir, "egress.jsonl"), logger });
-  undo.add("egress log", () => decisions.close());
+  const seals = makeLocalVault({ keyFile: home.vaultKeyFile });
+  const secrets = makeLocalSecretStore({ directory: home.secretsDir, vault: seals, clock });
+  const vault = { ...seals, resolve: makeLocalResolve({ store: secrets, logger }) };
+  const events = makeEvents();
+  const secretValues = makeSecretMemory(deps.secretValues, clock, events);
   const shelf = makeTemplateShelf({ store: stores.templates, home: home.root, clock, logger, progress });
   // Compute asks who owns an instance, which the platform built on compute tells.
   const live: { current: LiveSandboxes | null } = { current: null };
-  const compute = makeCompute(deps, shelf, decisions, (instanceId) => live.current?.identify(instanceId));
+  const identify = (instanceId: string) => live.current?.identify(instanceId);
+  const egress = await openLocalEgress({
+    ...{ config, home, store: stored.egress, vault, identify, secretValues, clock, logger },
+  });
+  undo.add("egress record", () => egress.close());
+  const compute = makeCompute(deps, shelf, egress);
   undo.add("instances", () => compute.closeAll());
   const tokens = makeLocalTokenSigner({ keyFile: home.signingKeyFile, clock });
-  const events = makeEvents();
   const agent = makeAgentBridge({ tls: "never", clock, logger });
-  const vault = makeLocalVault({ keyFile: home.vaultKeyFile });
   const ports = {
     ...stores,
     compute,
     agent,
     signer: tokens.signer,
-    vault,
+    vault: rememberResolved(vault, secretValues),
+    secretValues,
+    secrets,
     admission: openAdmission,
     events,
     clock,
@@ -137,10 +151,15 @@ async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
   const platform = makePlatform(platformConfig(config), ports);
   const sandboxes = trackLiveSandboxes(events, platform.sandboxes);
   live.current = sandboxes;
+  // After `live`, which has heard of it by then.
+  events.subscribe((event) => {
+    const instanceId = event.type === "sandbox.ended" ? event.instanceId : event.record.instanceId;
+    if (instanceId !== null) egress.reconsider(instanceId);
+  });
   compute.onExit((exit) => {
     platform.instanceExited(exit).catch((error: unknown) => logger.error("end of an instance not recorded", { error }));
   });
-  return { platform, compute, sandboxes, events, tokens, shelf, decisions, database };
+  return { platform, compute, sandboxes, events, tokens, shelf, egress, secretValues, database };
 }
 
 function gatewayUrl(config: LocalConfig, port: number): string {
@@ -166,6 +185,7 @@ async function openBothDoors(deps: StartDeps, parts: Parts): Promise<Doors> {
     platform,
     logger,
     clock,
+    secretValues: parts.secretValues,
     config: {
       organizationId,
       publicHost: (id) => addresses.current.publicHost(id),
@@ -180,39 +200,34 @@ async function openBothDoors(deps: StartDeps, parts: Parts): Promise<Doors> {
   return doors;
 }
 
-async function openStores(database: LocalDatabase, logger: Logger): Promise<Stores> {
+async function openStores(database: LocalDatabase, config: LocalConfig, logger: Logger): Promise<Stores> {
   const client = makeSocketDocumentClient(database.socketPath);
   await ensureTable(client, table, clock);
   // A run that was killed between an item and its index entries left them apart; everything after trusts the indexes.
   await repairIndexes(client, table);
-  return makeDynamoStores({ client, table, clock, logger });
+  await ensureTable(client, egressTable, clock);
+  removeExpired(client, egressTable, clock.now()).catch((error: unknown) =>
+    logger.warn("old rows of the egress record are not removed", { error }),
+  );
+  const egressRetentionSeconds = config.egressDays * 86_400;
+  return makeDynamoStores({ client, table, clock, logger }, { egressTable, egressRetentionSeconds });
 }
 
-function makeCompute(
-  deps: StartDeps,
-  shelf: TemplateShelf,
-  decisions: FileDecisionLog,
-  identify: LiveSandboxes["identify"],
-): LocalCompute {
+function makeCompute(deps: StartDeps, shelf: TemplateShelf, egress: LocalEgress): LocalCompute {
   const { config, host, home, logger } = deps;
-  const egress = makeEgressProxy({
-    resolver: systemResolver,
-    policy: makePublicOnlyPolicy({ hostAddresses: systemHostAddresses, allowAddresses: config.egressAllow }),
-    decisions,
-    clock,
-    logger,
-  });
   return makeLocalCompute({
     host,
     runDir: chooseRunDir({ root: host.root, uid: host.uid, dataDir: home.root, xdgRuntimeDir: deps.xdgRuntimeDir }),
     dataDir: home.root,
     agentBundle: deps.assets.agentBundle,
     pythonTools: deps.assets.pythonTools,
+    nodeTools: deps.assets.nodeTools,
+    caPem: egress.caPem,
     nodeBinary: process.execPath,
     esbuildBinary: deps.assets.esbuildBinary,
     ptyBinding: deps.assets.ptyBinding,
     templates: (name) => shelf.prepared(name),
-    openEgress: (instanceId, socketPath) => egress.listen(socketPath, instanceId, () => identify(instanceId)),
+    openEgress: (instanceId, socketPath) => egress.open(instanceId, socketPath),
     allowUnenforced: config.allowUnenforced,
     limits: { ...defaultComputeLimits, maxInstances: config.maxSandboxes },
     clock,
@@ -237,7 +252,7 @@ async function stop(parts: Parts, doors: Doors): Promise<number> {
   const ended = await parts.platform.drain();
   await doors.close();
   await parts.compute.closeAll();
-  await parts.decisions.close();
+  await parts.egress.close();
   await parts.database.close();
   return ended;
 }
@@ -247,6 +262,7 @@ function platformConfig(config: LocalConfig): Parameters<typeof makePlatform>[0]
     region: "local",
     idleTimeoutSeconds: config.idleTimeoutSeconds,
     maxLifetimeSeconds: config.maxLifetimeSeconds,
+    network: config.network,
     createWaitMs: config.createWaitSeconds * 1000,
     launching: "here",
     instanceStartMs: 60_000,

@@ -1,5 +1,4 @@
 import { hkdfSync, randomBytes } from "node:crypto";
-import { BulkheadError } from "#contracts/errors.ts";
 import { type DataKeys, openEnvelope, sealEnvelope } from "#core/envelope.ts";
 import type { Vault } from "#core/ports.ts";
 import { readKeyFile } from "./key-file.ts";
@@ -7,8 +6,8 @@ import { readKeyFile } from "./key-file.ts";
 const keyBytes = 32;
 const saltBytes = 32;
 
-/** Seals with the key in `keyFile`, which is made on first use with mode 0600. There is no store of secrets on one machine. */
-export function makeLocalVault(options: { readonly keyFile: string }): Vault {
+/** Seals with the key in `keyFile`, which is made on first use with mode 0600. */
+export function makeLocalVault(options: { readonly keyFile: string }): Pick<Vault, "seal" | "open"> {
   const master = readKeyFile(options.keyFile, () => randomBytes(keyBytes));
   if (master.byteLength !== keyBytes) {
     throw new Error(`${options.keyFile} is not a key of ${keyBytes} bytes. Move it away to have a new one made.`);
@@ -17,15 +16,6 @@ export function makeLocalVault(options: { readonly keyFile: string }): Vault {
   return {
     seal: (values, context) => sealEnvelope(keys, values, context),
     open: (sealed, context) => openEnvelope(keys, sealed, context),
-    resolve(_projectId, references) {
-      if (Object.keys(references).length === 0) return Promise.resolve({});
-      return Promise.reject(
-        new BulkheadError(
-          "INVALID_REQUEST",
-          `This machine keeps no secrets. Give the values in env_vars: ${Object.keys(references).join(", ")}.`,
-        ),
-      );
-    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Hide } from "#contracts/hide-in.ts";
 import type { LogFields, Logger } from "./logger.ts";
 import { redact, redactText } from "./redact.ts";
 
@@ -10,6 +11,8 @@ export interface JsonLoggerOptions {
   readonly write: (line: string) => void;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Takes the values of delivered secrets out. @default - none are known */
+  readonly hide?: Hide | undefined;
 }
 
 /** One JSON object a line: time, level, message, fields. Redaction happens here, so no caller can forget it. */
@@ -17,8 +20,8 @@ export function makeJsonLogger(options: JsonLoggerOptions, bound: LogFields = {}
   const threshold = logLevels.indexOf(options.level);
   const log = (level: LogLevel) => (message: string, fields?: LogFields) => {
     if (logLevels.indexOf(level) < threshold) return;
-    const facts = redact({ ...bound, ...fields });
-    const line = { time: new Date(options.now()).toISOString(), level, message: redactText(message) };
+    const facts = redact({ ...bound, ...fields }, options.hide);
+    const line = { time: new Date(options.now()).toISOString(), level, message: redactText(message, options.hide) };
     options.write(JSON.stringify(Object.assign(line, facts)));
   };
   return {

@@ -129,6 +129,13 @@ describe("a launch on Fargate", () => {
     });
   });
 
+  it("tells the instance which CA the egress proxy shows", async () => {
+    const trusting = makeFargateCompute({ ...deps, egressCa: async () => "-----BEGIN CERTIFICATE-----" });
+    await trusting.launch(aLaunch());
+    const [agent] = definition().containerDefinitions;
+    expect(agent?.environment).toContainEqual({ name: "BULKHEAD_CA_PEM", value: "-----BEGIN CERTIFICATE-----" });
+  });
+
   it("mounts the instance's own access point, whose uid runs the user's code, encrypted in transit", async () => {
     await compute.launch(aLaunch());
     const [point] = fake.state.accessPoints.values();

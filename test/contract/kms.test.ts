@@ -10,6 +10,7 @@ import { countCalls } from "#test/support/count-calls.ts";
 import { testCredentials } from "#test/support/json-service.ts";
 import { startMoto } from "#test/support/moto/moto.ts";
 import { makeVirtualClock } from "#test/support/virtual-clock.ts";
+import { secretReferencesContract } from "./secret-references.suite.ts";
 import { tokenSignerContract } from "./token-signer.suite.ts";
 import { vaultContract } from "./vault.suite.ts";
 
@@ -68,6 +69,11 @@ async function makeSigner() {
 
 tokenSignerContract("KMS", makeSigner);
 vaultContract("KMS", async () => (await makeVault()).vault);
+secretReferencesContract("Secrets Manager", async () => {
+  const { vault, prefix, put } = await makeVault();
+  const prefixOf = (projectId: string) => `${prefix}/${projectId}/`;
+  return { vault, prefixOf, put: (projectId, name, value) => put(`${prefixOf(projectId)}${name}`, value) };
+});
 
 describe("KMS token signer", () => {
   it("costs one call per token", async () => {

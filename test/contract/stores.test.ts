@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from "vitest";
 import { auditLogContract, keyStoreContract, templateStoreContract } from "./catalog-stores.suite.ts";
+import { egressStoreContract } from "./egress-store.suite.ts";
 import { instanceStoreContract } from "./instance-store.suite.ts";
 import { quotaContract } from "./quota.suite.ts";
 import { sandboxStoreContract } from "./sandbox-store.suite.ts";
@@ -12,6 +13,7 @@ const suites = [
   templateStoreContract,
   keyStoreContract,
   auditLogContract,
+  egressStoreContract,
 ];
 
 /** A database that is open while this file's tests run. */

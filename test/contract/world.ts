@@ -7,7 +7,7 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import dynalite from "dynalite";
 import { makeSocketDocumentClient } from "#aws/clients.ts";
 import { ensureTable, makeDynamoStores } from "#aws/stores.ts";
-import type { AuditLog, InstanceStore, KeyStore, SandboxStore, TemplateStore } from "#core/ports.ts";
+import type { AuditLog, EgressStore, InstanceStore, KeyStore, SandboxStore, TemplateStore } from "#core/ports.ts";
 import { systemClock } from "#core/system-clock.ts";
 import { type Logger, noopLogger } from "#telemetry/logger.ts";
 import { makeMemoryStores } from "#test/support/memory-stores.ts";
@@ -23,6 +23,7 @@ export interface StoreWorld {
     readonly templates: TemplateStore;
     readonly keys: KeyStore;
     readonly audit: AuditLog;
+    readonly egress: EgressStore;
   };
 }
 

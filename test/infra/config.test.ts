@@ -97,4 +97,29 @@ describe("deployment configuration", () => {
     expect(settingsSchema.parse(JSON.parse(JSON.stringify(settings)))).toEqual(settings);
     expect(settings).toMatchObject({ defaultProject: "team", createWaitMs: 20_000, quotaPerProject: 200 });
   });
+
+  it("takes a network policy as callers write it, and tells the functions", () => {
+    const network = { mode: "allow-list", rules: ["pypi.org", "*.pythonhosted.org:443"] };
+    const config = parseDeploymentConfig({ network: JSON.stringify(network) });
+    expect(config.network).toEqual({
+      mode: "allow-list",
+      rules: [{ host: "pypi.org" }, { host: "*.pythonhosted.org", ports: [443] }],
+      env_secrets: true,
+      aws: [],
+    });
+    expect(settingsSchema.parse(JSON.parse(JSON.stringify(settingsOf(config)))).network).toEqual(config.network);
+    expect(settingsOf(parseDeploymentConfig({}))).not.toHaveProperty("network");
+  });
+
+  it.each([
+    ["a mode that does not exist", { network: { mode: "closed" } }],
+    [
+      "a policy that no function's environment holds",
+      { network: { mode: "allow-list", rules: Array.from({ length: 90 }, (_, n) => `host-${n}.example.com`) } },
+    ],
+    ["a statement without an action", { sandboxAccess: [{ Resource: "*" }] }],
+    ["an account that is none", { sandboxAccessAccounts: ["mine"] }],
+  ])("refuses %s", (_, context) => {
+    expect(() => parseDeploymentConfig(context)).toThrow(/Bad CDK context/);
+  });
 });

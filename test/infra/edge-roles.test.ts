@@ -16,6 +16,7 @@ describe("what tasks may do", () => {
           [
             action,
             conditionOf(statement, "ForAllValues:StringLike", "dynamodb:LeadingKeys"),
+            conditionOf(statement, "ForAllValues:StringEquals", "dynamodb:LeadingKeys"),
             conditionOf(statement, "ForAllValues:StringEquals", "dynamodb:Attributes"),
           ]
             .filter((part) => part !== "")
@@ -33,21 +34,43 @@ describe("what tasks may do", () => {
     ]);
   });
 
-  it("egress proxy: finds an instance by address and reads its sandbox", () => {
+  it("egress proxy: finds an instance by address and reads its sandbox; reads secrets, and becomes a sandbox's session", () => {
     expect(summary("EdgeEgressProxyEdgeTaskRole")).toEqual([
       'dynamodb:GetItem ["SANDBOX#*"]',
       'dynamodb:Query ["ADDRESS#*"]',
+      'dynamodb:BatchWriteItem ["EGRESS#*","EGRESSOPEN#*"]',
+      "secretsmanager:GetSecretValue",
+      "secretsmanager:BatchGetSecretValue",
+      'dynamodb:GetItem ["CONFIG"]',
+      "sts:AssumeRole",
+      "sts:TagSession",
     ]);
     const query = rightsOf("EdgeEgressProxyEdgeTaskRole").find((one) => actionsOf(one).includes("dynamodb:Query"));
     expect(flat(query?.Resource)).toMatch(/\/index\/gsi1$/);
   });
 
-  it("uses the data key through the table only", () => {
-    for (const id of ["EdgeGatewayEdgeTaskRole", "EdgeEgressProxyEdgeTaskRole"]) {
-      const onKeys = rightsOf(id).filter((one) => actionsOf(one).includes("kms:Decrypt"));
-      expect(onKeys).toHaveLength(1);
-      expect(conditionOf(onKeys[0], "StringEquals", "kms:ViaService")).toMatch(/^dynamodb\./);
-    }
+  it("egress proxy: reads projects' secrets by name and tag, as the function that seals them does, and opens its own CA's key", () => {
+    const [projects] = rightsOf("EdgeEgressProxyEdgeTaskRole").filter((one) =>
+      actionsOf(one).includes("secretsmanager:GetSecretValue"),
+    );
+    expect(flat(projects?.Resource)).toMatch(/:secret:bulkhead\/\*$/);
+    expect(conditionOf(projects, "StringEquals", "aws:ResourceTag/bulkhead:deployment")).toBe("bulkhead");
+    const purpose = "kms:EncryptionContext:purpose";
+    const opens = rightsOf("EdgeEgressProxyEdgeTaskRole").filter(
+      (one) => conditionOf(one, "StringEquals", purpose) === "egress-ca",
+    );
+    expect(opens.flatMap(actionsOf)).toEqual(["kms:Decrypt"]);
+    expect(JSON.stringify(rightsOf("EdgeGatewayEdgeTaskRole"))).not.toMatch(/egress-ca|secretsmanager:/);
+  });
+
+  it.each([
+    ["EdgeGatewayEdgeTaskRole", ["dynamodb"]],
+    ["EdgeEgressProxyEdgeTaskRole", ["dynamodb", "secretsmanager"]],
+  ])("%s uses the data key through %j, and for its own CA", (id, services) => {
+    const through = rightsOf(id)
+      .filter((one) => actionsOf(one).includes("kms:Decrypt"))
+      .map((one) => conditionOf(one, "StringEquals", "kms:ViaService").split(".")[0]);
+    expect(through.filter((service) => service !== "")).toEqual(services);
   });
 
   it("has no wildcard in an action, and in a resource only where the action knows none", () => {
@@ -57,7 +80,8 @@ describe("what tasks may do", () => {
       .flatMap(({ PolicyDocument }) => statementsOf(PolicyDocument));
     expect(statements.flatMap(actionsOf).filter((action) => action.includes("*"))).toEqual([]);
     const everywhere = statements.filter((one) => flat(one.Resource).includes("*")).flatMap(actionsOf);
-    expect(new Set(everywhere)).toEqual(new Set(["ecr:GetAuthorizationToken"]));
+    const secrets = ["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"];
+    expect(new Set(everywhere)).toEqual(new Set(["ecr:GetAuthorizationToken", ...secrets]));
     expect(resourcesOf(template, "AWS::IAM::Policy").filter(({ id }) => /TaskRole|ExecutionRole/.test(id))).toEqual([]);
   });
 

@@ -148,7 +148,6 @@ function create(sim: Sim, change: Partial<CreateContext> = {}): void {
   const input = {
     template: { name: "base" },
     timeoutSeconds: random() < 0.3 ? Math.ceil(random() * 300) : null,
-    internetAccess: true,
     env: {},
   };
   const context = {

@@ -42,6 +42,7 @@ export function makeFakes(options: { readonly seed?: number; readonly faults?: F
       templates: faulty("templates", stores.templates),
       keys: faulty("keys", stores.keys),
       audit: faulty("audit", stores.audit),
+      egress: stores.egress,
       compute: faulty("compute", compute),
       agent: faulty("agent", agent),
       signer: makeFakeSigner(),

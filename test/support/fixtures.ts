@@ -2,12 +2,14 @@ import type { Enforcement } from "#contracts/domain.ts";
 import type {
   ApiKeyRecord,
   AuditEvent,
+  EgressRow,
   InstanceRecord,
   Principal,
   RequestContext,
   SandboxRecord,
   TemplateRecord,
 } from "#core/model.ts";
+import { type NetworkPolicy, openPolicy } from "#core/network/policy.ts";
 import type { IdempotencyClaim } from "#core/ports.ts";
 
 export const startOfTime = 1_800_000_000_000;
@@ -41,10 +43,15 @@ export function aTemplate(changes: Partial<TemplateRecord> = {}): TemplateRecord
     tags: [],
     idleTimeoutSeconds: null,
     maxLifetimeSeconds: null,
+    network: null,
     createdAt: startOfTime,
     updatedAt: startOfTime,
     ...changes,
   };
+}
+
+export function aNetwork(changes: Partial<NetworkPolicy> = {}): NetworkPolicy {
+  return { ...openPolicy, version: 1, source: "deployment", updatedAt: startOfTime, ...changes };
 }
 
 export function aSandbox(changes: Partial<SandboxRecord> = {}): SandboxRecord {
@@ -62,6 +69,9 @@ export function aSandbox(changes: Partial<SandboxRecord> = {}): SandboxRecord {
     resources: { vcpu: 1, memory_mb: 512, disk_mb: 1024 },
     enforced: someEnforcement,
     internetAccess: true,
+    network: aNetwork(),
+    brokered: [],
+    secretNames: [],
     deadlines: {
       timeoutSeconds: null,
       timeoutAt: null,
@@ -140,6 +150,36 @@ export function anAuditEvent(changes: Partial<AuditEvent> = {}): AuditEvent {
     requestId: "req_test",
     sourceIp: "127.0.0.1",
     details: {},
+    ...changes,
+  };
+}
+
+/** A connection that has ended. */
+export function anEgressRow(changes: Partial<EgressRow> = {}): EgressRow {
+  return {
+    id: "c0000000000000001",
+    kind: "connection",
+    connection: null,
+    state: "closed",
+    startedAt: startOfTime,
+    endedAt: startOfTime + 10,
+    sandboxId: "1800000000abcdefghij",
+    projectId: "p1",
+    instanceId: "i0123456789abcdef",
+    protocol: "connect",
+    inside: "tls",
+    host: "api.example.com",
+    port: 443,
+    address: "203.0.113.7",
+    method: null,
+    decision: "allow",
+    rule: "api.example.com",
+    reason: "on the allow-list",
+    policyVersion: 1,
+    bytesIn: 100,
+    bytesOut: 50,
+    requests: 0,
+    secrets: [],
     ...changes,
   };
 }

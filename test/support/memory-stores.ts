@@ -1,5 +1,14 @@
 import type { ApiKeyRecord, AuditEvent, InstanceRecord, TemplateRecord } from "#core/model.ts";
-import type { AuditLog, Clock, InstanceStore, KeyStore, SandboxStore, TemplateStore } from "#core/ports.ts";
+import type {
+  AuditLog,
+  Clock,
+  EgressStore,
+  InstanceStore,
+  KeyStore,
+  SandboxStore,
+  TemplateStore,
+} from "#core/ports.ts";
+import { makeMemoryEgressStore } from "./memory-egress-store.ts";
 import { makeMemorySandboxStore } from "./memory-sandbox-store.ts";
 import { cursorOf, makeMemoryTable, orderOf, positionIn } from "./memory-table.ts";
 
@@ -10,6 +19,7 @@ export interface MemoryStores {
   readonly templates: TemplateStore;
   readonly keys: KeyStore;
   readonly audit: AuditLog & { readonly events: readonly AuditEvent[] };
+  readonly egress: EgressStore;
 }
 
 export function makeMemoryStores(clock: Clock): MemoryStores {
@@ -20,6 +30,7 @@ export function makeMemoryStores(clock: Clock): MemoryStores {
     templates: makeTemplates(clock),
     keys: makeKeys(clock),
     audit,
+    egress: makeMemoryEgressStore(clock),
   };
 }
 

@@ -16,6 +16,7 @@ import {
   PropagatedTagSource,
   UlimitName,
 } from "aws-cdk-lib/aws-ecs";
+import type { IRole } from "aws-cdk-lib/aws-iam";
 import type { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { acknowledge } from "../../acknowledge.ts";
@@ -56,11 +57,20 @@ const stopTimeout = Duration.seconds(120);
 export class EdgeService extends Construct {
   readonly service: FargateService;
   readonly logGroup: LogGroup;
+  /** What its program is. */
+  readonly taskRole: IRole;
 
   constructor(scope: Construct, id: string, props: EdgeServiceProps) {
     super(scope, id);
     const { config, cluster, tasks, cloudMap } = props;
     this.logGroup = encryptedLogGroup(this, "Log", { config, key: props.state.keys.data });
+    // Handed on without the ability to grow: what roles.ts and the rights say is all.
+    this.taskRole = taskRole(
+      this,
+      "TaskRole",
+      `${config.deployment} ${props.name}`,
+      props.rights,
+    ).withoutPolicyUpdates();
     this.service = new FargateService(this, "Service", {
       cluster,
       taskDefinition: this.taskDefinition(props),
@@ -91,9 +101,8 @@ export class EdgeService extends Construct {
       cpu: config.edgeCpu,
       memoryLimitMiB: config.edgeMemoryMiB,
       runtimePlatform: { cpuArchitecture: CpuArchitecture.ARM64, operatingSystemFamily: OperatingSystemFamily.LINUX },
-      // Handed on without the ability to grow: what roles.ts and record-rights.ts say is all.
       executionRole: executionRole(this, "ExecutionRole", `${what}: starts it`, start).withoutPolicyUpdates(),
-      taskRole: taskRole(this, "TaskRole", what, props.rights).withoutPolicyUpdates(),
+      taskRole: this.taskRole,
     });
     const linuxParameters = new LinuxParameters(this, "Linux", { initProcessEnabled: true });
     linuxParameters.dropCapabilities(Capability.ALL);

@@ -9,6 +9,7 @@ import { DomainFront } from "./domain-front.ts";
 import { EdgeCluster } from "./edge-cluster.ts";
 import { EgressProxy } from "./egress-proxy.ts";
 import { Gateway } from "./gateway.ts";
+import type { SandboxAccess } from "./sandbox-access.ts";
 
 export interface EdgeServicesProps {
   readonly config: DeploymentConfig;
@@ -23,6 +24,8 @@ export class EdgeServices extends Construct implements PlatformEdge {
   readonly domain: string | null;
   readonly egressProxy: PlatformEdge["egressProxy"];
   readonly logGroups: PlatformEdge["logGroups"];
+  /** What sandboxes may do in AWS. */
+  readonly sandboxAccess: SandboxAccess;
   /** For alarms. */
   readonly balancer: Balancer;
   readonly services: Readonly<Record<"gateway" | "egressProxy", FargateService>>;
@@ -46,6 +49,7 @@ export class EdgeServices extends Construct implements PlatformEdge {
     this.gatewayUrl = this.front(props).url;
     this.domain = domain ?? null;
     this.egressProxy = proxy.address;
+    this.sandboxAccess = proxy.access;
     this.logGroups = { gateway: gateway.edge.logGroup, egressProxy: proxy.edge.logGroup };
   }
 

@@ -6,10 +6,13 @@ import type { z } from "zod";
 import type { egressProxyEnvSchema } from "../../../src/edge/egress-proxy/env.ts";
 import type { DeploymentConfig } from "../../config.ts";
 import { privateZone } from "../dns-firewall.ts";
+import { secretPrefixOf } from "../functions/key-rights.ts";
 import type { PlatformEdge, PlatformNetwork, PlatformState } from "../parts.ts";
 import { ports } from "../security-groups.ts";
+import { brokerRights } from "./broker-rights.ts";
 import { EdgeService } from "./edge-service.ts";
 import { egressProxyRights } from "./record-rights.ts";
+import { accessRoleArnOf, SandboxAccess } from "./sandbox-access.ts";
 
 const healthPort = 8081;
 const label = "egress";
@@ -26,6 +29,7 @@ export interface EgressProxyProps {
 export class EgressProxy extends Construct {
   readonly edge: EdgeService;
   readonly address: PlatformEdge["egressProxy"];
+  readonly access: SandboxAccess;
 
   constructor(scope: Construct, id: string, props: EgressProxyProps) {
     super(scope, id);
@@ -36,6 +40,10 @@ export class EgressProxy extends Construct {
       BULKHEAD_DEPLOYMENT: config.deployment,
       BULKHEAD_TABLE: state.table.tableName,
       BULKHEAD_SANDBOX_CIDR: config.sandboxCidr,
+      BULKHEAD_ACCESS_ROLE_ARN: accessRoleArnOf(this, config),
+      BULKHEAD_DATA_KEY: state.keys.data.keyArn,
+      BULKHEAD_SECRET_PREFIX: secretPrefixOf(config.deployment),
+      BULKHEAD_EGRESS_DAYS: String(config.egressDays),
       BULKHEAD_PORT: String(ports.egressProxy),
       BULKHEAD_HEALTH_PORT: String(healthPort),
     } satisfies z.input<typeof egressProxyEnvSchema>;
@@ -45,7 +53,7 @@ export class EgressProxy extends Construct {
       environment,
       port: ports.egressProxy,
       healthPort,
-      rights: egressProxyRights(state),
+      rights: [...egressProxyRights(state), ...brokerRights(this, config, state)],
       securityGroup: network.securityGroups.proxy,
       tasks: config.proxyTasks,
       cloudMap: {
@@ -56,6 +64,7 @@ export class EgressProxy extends Construct {
         dnsTtl: Duration.seconds(10),
       },
     });
+    this.access = new SandboxAccess(this, "Access", { config, state, proxyRole: this.edge.taskRole });
     this.address = { host: `${label}.${zone}`, port: ports.egressProxy };
   }
 }

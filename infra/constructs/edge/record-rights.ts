@@ -38,7 +38,10 @@ export function gatewayRights(state: Held): Right[] {
   ];
 }
 
-/** Finds whose connection it is, by the address it comes from. */
+/**
+ * Finds whose connection it is, by the address it comes from, and writes what went out. It cannot read the record; what it could take
+ * out of it again stands in its log group as well.
+ */
 export function egressProxyRights(state: Held): Right[] {
   return [
     get(state, ["SANDBOX#*"]),
@@ -46,6 +49,11 @@ export function egressProxyRights(state: Held): Right[] {
       actions: ["dynamodb:Query"],
       resources: [`${state.table.tableArn}/index/gsi1`],
       conditions: { ...leading(["ADDRESS#*"]) },
+    },
+    {
+      actions: ["dynamodb:BatchWriteItem"],
+      resources: [state.table.tableArn],
+      conditions: { ...leading(["EGRESS#*", "EGRESSOPEN#*"]) },
     },
     tableKey(state),
   ];

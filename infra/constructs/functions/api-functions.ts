@@ -37,7 +37,7 @@ function apiRead(scope: Construct, props: FunctionsProps) {
     schema: apiReadEnvSchema,
     environment: { ...common.env, ...common.addresses, BULKHEAD_SETTINGS: settingsJson(scope, props).settings },
     rights: tableRights(state.table, state.keys.data, {
-      read: ["sandboxes", "instances", "keys", "templates", "capacity"],
+      read: ["sandboxes", "instances", "keys", "templates", "capacity", "egress", "openEgress"],
       batch: ["audit"],
       list: ["live", "ended", "keys"],
     }),

@@ -4,7 +4,7 @@ import { bootstrapEnvSchema, poolEnvSchema, taskEventsEnvSchema } from "../../..
 import { invokeRights } from "./function-role.ts";
 import type { FunctionsProps } from "./functions.ts";
 import { launchRights, teardownRights } from "./instance-rights.ts";
-import { deadLetterRights, fillSecretRights, openRights } from "./key-rights.ts";
+import { authorityRights, deadLetterRights, fillSecretRights, openRights } from "./key-rights.ts";
 import { functionNameOf, PlatformFunction } from "./platform-function.ts";
 import { settingsJson } from "./settings.ts";
 import { streamRights, type TableUse, tableRights } from "./table-rights.ts";
@@ -108,7 +108,7 @@ function pool(scope: Construct, props: FunctionsProps) {
     rights: [
       ...tableRights(table, keys.data, {
         ...ending,
-        read: [...ending.read, "admission", "capacity"],
+        read: [...ending.read, "admission", "capacity", "config"],
         write: [...ending.write, "admission", "capacity"],
         list: ["warm", "allInstances"],
       }),
@@ -125,23 +125,28 @@ function pool(scope: Construct, props: FunctionsProps) {
 }
 
 function bootstrap(scope: Construct, props: FunctionsProps) {
-  const { state, deadLetters } = props;
+  const { config, state, deadLetters } = props;
   const { keys, table, firstKeySecret } = state;
   const common = commonOf(scope, props);
   return new PlatformFunction(scope, "Bootstrap", {
     ...common.props,
     name: "bootstrap",
-    description: "Templates and a first API key that works, at each deploy and each day",
+    description: "Templates, the egress CA and a first API key that works, at each deploy and each day",
     schema: bootstrapEnvSchema,
-    environment: { ...common.env, BULKHEAD_FIRST_KEY_SECRET: firstKeySecret.secretArn },
+    environment: {
+      ...common.env,
+      BULKHEAD_FIRST_KEY_SECRET: firstKeySecret.secretArn,
+      BULKHEAD_DATA_KEY: keys.data.keyArn,
+    },
     rights: [
       ...tableRights(table, keys.data, {
-        read: ["templates", "keys"],
-        write: ["templates", "keys", "audit"],
+        read: ["templates", "keys", "config"],
+        write: ["templates", "keys", "config", "audit"],
         batch: ["audit"],
         list: ["keys"],
       }),
       ...fillSecretRights(keys.data, firstKeySecret),
+      ...authorityRights(keys.data, config.deployment, "kms:Encrypt"),
       ...deadLetterRights(keys.data, deadLetters.events),
     ],
     timeout: Duration.minutes(1),

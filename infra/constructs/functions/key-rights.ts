@@ -3,6 +3,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { tagNames } from "#aws/compute/settings.ts";
+import { authorityContext } from "#aws/egress-authority.ts";
 import { contextKeys } from "#core/envelope.ts";
 import type { Right } from "./right.ts";
 import { keyThrough } from "./table-rights.ts";
@@ -48,6 +49,13 @@ export function secretRights(key: IKey, deployment: string): Right[] {
     },
     keyThrough(key, "secretsmanager", ["kms:Decrypt"]),
   ];
+}
+
+/** Seals the egress CA's key, or opens it: nothing else under the data key has its context. */
+export function authorityRights(key: IKey, deployment: string, action: "kms:Encrypt" | "kms:Decrypt"): Right[] {
+  const context = Object.entries(authorityContext(deployment));
+  const StringEquals = Object.fromEntries(context.map(([name, value]) => [`kms:EncryptionContext:${name}`, value]));
+  return [{ actions: [action], resources: [key.keyArn], conditions: { StringEquals } }];
 }
 
 /** Fills one secret, and sees whether it is filled. */

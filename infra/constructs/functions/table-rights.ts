@@ -12,8 +12,11 @@ const starts = {
   idempotency: "IDEMPOTENCY#*",
   templates: "TEMPLATES",
   audit: "AUDIT#*",
+  egress: "EGRESS#*",
+  openEgress: "EGRESSOPEN#*",
   admission: "ADMISSION#*",
   capacity: "CAPACITY",
+  config: "CONFIG",
 } as const;
 export type Records = keyof typeof starts;
 

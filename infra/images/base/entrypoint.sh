@@ -1,6 +1,6 @@
 #!/bin/sh
 # First process of an instance. Runs as root, before anything of a sandbox is there: gives the instance's own uid a name and its places,
-# then becomes the agent.
+# puts together what programs trust, then becomes the agent.
 set -eu
 
 uid=${BULKHEAD_USER_UID:?is not set}
@@ -32,6 +32,21 @@ root:x:0:
 user:x:$gid:
 nogroup:x:65534:
 END
+
+# What programs trust: the image's authorities and the deployment's own, where it has one.
+rm -rf "$run/etc/certs"
+cp -a /opt/bulkhead/certs "$run/etc/certs"
+if [ -n "${BULKHEAD_CA_PEM:-}" ]; then
+  certs=$run/etc/certs
+  printf '%s\n' "$BULKHEAD_CA_PEM" >"$certs/bulkhead-egress.pem"
+  hash=$(openssl x509 -noout -subject_hash -in "$certs/bulkhead-egress.pem" 2>/dev/null) || {
+    echo "BULKHEAD_CA_PEM is not a certificate" >&2
+    exit 64
+  }
+  openssl x509 -in "$certs/bulkhead-egress.pem" >>"$certs/ca-certificates.crt"
+  ln -s bulkhead-egress.pem "$certs/$hash.0"
+  export BULKHEAD_CA_FILE=/etc/ssl/certs/bulkhead-egress.pem
+fi
 
 # Scratch volumes may come as root's own, whatever the image says.
 chmod 0755 "$run" "$run/etc"

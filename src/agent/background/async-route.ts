@@ -31,6 +31,8 @@ export interface AsyncOptions extends PrepareOptions {
   readonly logger: Logger;
   /** Absent: the sandbox has no way out. */
   readonly egressPort?: number;
+  /** File of the authorities that receivers of callbacks are checked by. @default - Node's own */
+  readonly trusted?: string | undefined;
 }
 
 /** Empty for one that is completed. */
@@ -59,7 +61,7 @@ function bodyOf(entry: BackgroundEntry, ended: RunResult | Error): CallbackBody 
 
 /** `POST /execute/async`: an execution whose end is posted to its caller. It counts as activity while it runs. */
 export function asyncRoute(options: AsyncOptions): Route {
-  const { registry, languages, lifecycle, timers, clock, logger, egressPort } = options;
+  const { registry, languages, lifecycle, timers, clock, logger, egressPort, trusted } = options;
   const inTurn = makeTurns(attemptsAtOnce);
 
   async function begin(asked: AsyncRequest): Promise<BackgroundEntry> {
@@ -71,7 +73,7 @@ export function asyncRoute(options: AsyncOptions): Route {
       lifecycle.execution(() => languages[language]({ ...request, ...follow })),
     );
     const { callback_headers: headers, callback_signature_secret: secret } = asked;
-    const post = makePost({ url, headers, secret, executionId: entry.executionId, egressPort, clock });
+    const post = makePost({ url, headers, secret, executionId: entry.executionId, egressPort, trusted, clock });
     const delivery = makeDelivery({ post, timers, logger, inTurn });
     entry.delivery = delivery;
     void ended

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
+import { type Hide, hideInError, hideNothing } from "#contracts/hide-in.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { AgentClock } from "../clock.ts";
 import type { RichResult, RunRequest } from "../exec/run.ts";
@@ -40,6 +41,8 @@ export interface Registry {
 export interface RegistryOptions {
   readonly clock: AgentClock;
   readonly logger: Logger;
+  /** Takes values of secrets out of why a run could not be started. @default - none are known */
+  readonly hide?: Hide | undefined;
 }
 
 function limitReached(current: number): BulkheadError {
@@ -50,7 +53,7 @@ function limitReached(current: number): BulkheadError {
   );
 }
 
-export function makeRegistry({ clock, logger }: RegistryOptions): Registry {
+export function makeRegistry({ clock, logger, hide = hideNothing }: RegistryOptions): Registry {
   const entries = new Map<string, BackgroundEntry>();
   const ends = new Map<string, Promise<unknown>>();
 
@@ -81,11 +84,11 @@ export function makeRegistry({ clock, logger }: RegistryOptions): Registry {
       finish(entry, result.exitCode);
       return result;
     } catch (thrown) {
-      const error = toBulkheadError(thrown);
+      const error = hideInError(toBulkheadError(thrown), hide);
       if (error.code === "INTERNAL_ERROR") logger.error("background run failed", { process: entry.id, error: thrown });
       entry.stderr.push(Buffer.from(`${error.message}\n`));
       finish(entry, 1);
-      throw thrown;
+      throw error;
     }
   }
 

@@ -1,5 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { request as httpsRequest, type RequestOptions } from "node:https";
 import type { AgentClock } from "../clock.ts";
 import { headersOf, type SignedHeaders } from "./headers.ts";
 
@@ -13,6 +14,8 @@ export interface PostOptions extends SignedHeaders {
   readonly url: URL;
   /** Loopback port of the sandbox's way out: the only one a callback takes, with the sandbox's own policy. */
   readonly egressPort: number;
+  /** File of the authorities that receivers are checked by. @default - Node's own */
+  readonly trusted?: string | undefined;
   readonly clock: AgentClock;
 }
 
@@ -28,9 +31,12 @@ async function tunnelAgent(egressPort: number): Promise<Agent> {
   return new HttpsProxyAgent(`http://127.0.0.1:${egressPort}`);
 }
 
+/** What HTTPS needs: the way, and what checks who is at its end, which may be the proxy itself. */
+type Secure = Pick<RequestOptions, "agent" | "ca">;
+
 /** An absolute path for plain HTTP, a tunnel for HTTPS: never a connection of our own. */
-function open({ url, egressPort }: PostOptions, headers: Record<string, string>, tunnel?: Agent): ClientRequest {
-  if (tunnel !== undefined) return httpsRequest(url, { method: "POST", headers, agent: tunnel });
+function open({ url, egressPort }: PostOptions, headers: Record<string, string>, secure?: Secure): ClientRequest {
+  if (secure !== undefined) return httpsRequest(url, { method: "POST", headers, ...secure });
   const way = { host: "127.0.0.1", port: egressPort, method: "POST", agent: false } as const;
   return httpRequest({ ...way, path: url.href, headers: { Host: url.host, ...headers } });
 }
@@ -56,9 +62,9 @@ function readAnswer(answer: IncomingMessage, onStart: (start: string) => void, o
 }
 
 /** Sends, and waits for how it comes out. */
-function send(options: PostOptions, body: string, tunnel?: Agent): Promise<Outcome> {
+function send(options: PostOptions, body: string, secure?: Secure): Promise<Outcome> {
   return new Promise((resolve) => {
-    const sending = open(options, headersOf(options, body, options.clock.now()), tunnel);
+    const sending = open(options, headersOf(options, body, options.clock.now()), secure);
     let outcome: Outcome = { kind: "later", why: "no answer within 10 s" };
     let answered = false;
     const end = (): void => {
@@ -84,6 +90,8 @@ function send(options: PostOptions, body: string, tunnel?: Agent): Promise<Outco
 export function makePost(options: PostOptions): Post {
   return async (body) => {
     if (options.url.protocol !== "https:") return send(options, body);
-    return send(options, body, await tunnelAgent(options.egressPort));
+    const { egressPort, trusted } = options;
+    const ca = trusted === undefined ? {} : { ca: await readFile(trusted) };
+    return send(options, body, { agent: await tunnelAgent(egressPort), ...ca });
   };
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { type BulkheadError, toBulkheadError } from "#contracts/errors.ts";
+import { type Hide, hideInError, hideNothing } from "#contracts/hide-in.ts";
 import type { AgentClock } from "../clock.ts";
 import { sendJson } from "../request.ts";
 
@@ -15,6 +16,7 @@ export async function sendKeptAlive(
   clock: AgentClock,
   work: Promise<unknown>,
   late: (error: BulkheadError) => unknown,
+  hide: Hide = hideNothing,
 ): Promise<void> {
   let cancel = (): void => {};
   const beat = () => {
@@ -31,6 +33,6 @@ export async function sendKeptAlive(
   } catch (error) {
     cancel();
     if (!res.headersSent) throw error;
-    res.end(JSON.stringify(late(toBulkheadError(error))));
+    res.end(JSON.stringify(late(hideInError(toBulkheadError(error), hide))));
   }
 }

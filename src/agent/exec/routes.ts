@@ -44,10 +44,16 @@ async function answer(
   work: () => Promise<Outcome & object>,
 ): Promise<void> {
   const { lifecycle, clock } = options;
-  await sendKeptAlive(request.res, clock, lifecycle.execution(work), (error) => ({
-    ...agentErrorBody(error, { requestId: request.id, timestamp: toRfc3339(clock.now()) }),
-    ...{ success: false, stdout: "", stderr: `${error.message}\n`, exit_code: 1, execution_time: 0 },
-  }));
+  await sendKeptAlive(
+    request.res,
+    clock,
+    lifecycle.execution(work),
+    (error) => ({
+      ...agentErrorBody(error, { requestId: request.id, timestamp: toRfc3339(clock.now()) }),
+      ...{ success: false, stdout: "", stderr: `${error.message}\n`, exit_code: 1, execution_time: 0 },
+    }),
+    request.hide,
+  );
 }
 
 async function execute(options: ExecOptions, request: AgentRequest): Promise<void> {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
-import { bitString, explicit, integer, objectId, sequence, set, time, utf8 } from "./der.ts";
+import { bitString, explicit, integer, objectId, sequence, set, time, utf8 } from "#contracts/der.ts";
 
 export interface SelfSigned {
   /** PKCS #8, PEM. In memory only. */

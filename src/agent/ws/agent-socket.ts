@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import type { BulkheadError } from "#contracts/errors.ts";
+import { type Hide, hideInMembers } from "#contracts/hide-in.ts";
 import type { AgentClock } from "../clock.ts";
 import { errorFrame } from "../error-frame.ts";
 import type { AgentSocket } from "../socket.ts";
@@ -19,6 +20,8 @@ export interface AgentSocketOptions {
   readonly id: string;
   /** Called for each frame either way; pings are none. */
   readonly onActivity: () => void;
+  /** Takes values of secrets out of error frames; all others are the user's own. */
+  readonly hide: Hide;
 }
 
 /** The whole of one message; `ws` gives more than one buffer only when asked to. */
@@ -27,8 +30,12 @@ function bytesOf(data: RawData): Buffer {
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 }
 
+function isError(frame: object): boolean {
+  return "type" in frame && frame.type === "error";
+}
+
 export function makeAgentSocket(options: AgentSocketOptions): AgentSocket {
-  const { ws, connection, deflate, clock, id, onActivity } = options;
+  const { ws, connection, deflate, clock, id, onActivity, hide } = options;
   const outgoing = makeOutgoing(connection, deflate);
   const closed = new AbortController();
   let listener: Parameters<AgentSocket["onFrame"]>[0] = () => {};
@@ -51,7 +58,7 @@ export function makeAgentSocket(options: AgentSocketOptions): AgentSocket {
       return undefined;
     }
     onActivity();
-    return outgoing.send(frame);
+    return outgoing.send(isError(frame) ? hideInMembers(frame, hide) : frame);
   }
 
   function refuse(error: BulkheadError, closeCode: number): void {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { BulkheadError } from "#contracts/errors.ts";
+import { type Hide, hideNothing } from "#contracts/hide-in.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { AgentClock } from "../clock.ts";
 import type { AgentSocket, SocketRoute } from "../socket.ts";
@@ -15,6 +16,8 @@ export interface SocketDispatchOptions {
   readonly logger: Logger;
   /** Called for each frame either way. */
   readonly onActivity: () => void;
+  /** Takes values of secrets out of error frames. @default - none are known */
+  readonly hide?: Hide | undefined;
 }
 
 /** What a server hands over with an upgrade. */
@@ -30,7 +33,7 @@ export type SocketDispatch = (upgrade: Upgrade) => void;
 
 /** Gives upgrades to the route of their path. One trailing slash is ignored. */
 export function makeSocketDispatch(options: SocketDispatchOptions): SocketDispatch {
-  const { openSockets, clock, logger, onActivity } = options;
+  const { openSockets, clock, logger, onActivity, hide = hideNothing } = options;
   const routes = new Map(options.routes.map((route) => [route.path, route]));
   const accept = makeAccept();
   return ({ req, connection, head, id }) => {
@@ -40,7 +43,7 @@ export function makeSocketDispatch(options: SocketDispatchOptions): SocketDispat
     if (route === undefined) throw new BulkheadError("RESOURCE_NOT_FOUND", `No WebSocket is served at ${path}.`);
     let opened: AgentSocket | undefined;
     const open = (): AgentSocket => {
-      opened = makeAgentSocket({ ...accept(req, connection, head), connection, clock, id, onActivity });
+      opened = makeAgentSocket({ ...accept(req, connection, head), connection, clock, id, onActivity, hide });
       openSockets.add(opened.closed);
       return opened;
     };

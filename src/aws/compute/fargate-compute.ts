@@ -16,6 +16,8 @@ import { deleteTaskDefinitions, listTaskDefinitions, registerTaskDefinition } fr
 
 export interface FargateDeps extends Omit<TeardownDeps, "settings" | "agentPort"> {
   readonly settings: LaunchSettings;
+  /** Certificate of the egress CA, PEM, for instances to trust. @default - there is none */
+  readonly egressCa?: () => Promise<string | undefined>;
 }
 
 /** A new task is neither listed nor described at once. */
@@ -56,7 +58,9 @@ export function makeFargateCompute(deps: FargateDeps): Compute {
 
   async function ensureDefinition(request: LaunchRequest, accessPoint: string, first: boolean): Promise<string> {
     const known = first ? [] : await listTaskDefinitions(ecs, settings, request.instanceId, "ACTIVE");
-    return known.at(-1) ?? registerTaskDefinition(ecs, taskDefinition(settings, request, accessPoint));
+    const [last] = known.slice(-1);
+    if (last !== undefined) return last;
+    return registerTaskDefinition(ecs, taskDefinition(settings, request, accessPoint, await deps.egressCa?.()));
   }
 
   async function removeAccessPoints(instanceId: string): Promise<void> {

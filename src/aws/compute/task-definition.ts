@@ -38,7 +38,8 @@ export function imageOf({ images }: LaunchSettings, template: string): string {
 }
 
 /** What the agent is told. Code in the task can read its definition: nothing here is secret. */
-function environmentOf(settings: LaunchSettings, { instanceId, template, resources, diskId }: LaunchRequest) {
+function environmentOf(settings: LaunchSettings, request: LaunchRequest, egressCa: string | undefined) {
+  const { instanceId, template, resources, diskId } = request;
   const uid = String(uidOf(diskId ?? instanceId));
   const variables: Readonly<Record<string, string>> = {
     BULKHEAD_INSTANCE_ID: instanceId,
@@ -52,15 +53,20 @@ function environmentOf(settings: LaunchSettings, { instanceId, template, resourc
     BULKHEAD_USER_PROCESSES: String(userProcesses),
     BULKHEAD_DISK_QUOTA_MB: String(resources.disk_mb),
     BULKHEAD_EGRESS_ADDRESS: `${settings.egressProxy.host}:${settings.egressProxy.port}`,
+    ...(egressCa !== undefined && { BULKHEAD_CA_PEM: egressCa }),
   };
   return Object.entries(variables).map(([name, value]) => ({ name, value }));
 }
 
-/** The instance's own revision: its volume cannot be given when a task is run. No task role, no secret, no log driver. */
+/**
+ * The instance's own revision: its volume cannot be given when a task is run. No task role, no secret, no log driver.
+ * @param egressCa certificate of the egress CA, PEM
+ */
 export function taskDefinition(
   settings: LaunchSettings,
   request: LaunchRequest,
   accessPointId: string,
+  egressCa?: string,
 ): RegisterTaskDefinitionCommandInput {
   const { deployment, fileSystemId, executionRoleArn, architecture } = settings;
   const { instanceId, template, resources } = request;
@@ -97,7 +103,7 @@ export function taskDefinition(
         stopTimeout: stopSeconds,
         linuxParameters: { initProcessEnabled: true, capabilities: { drop: droppedCapabilities } },
         ulimits: [{ name: "nofile", softLimit: openFiles, hardLimit: openFiles }],
-        environment: environmentOf(settings, request),
+        environment: environmentOf(settings, request, egressCa),
         mountPoints: [
           { sourceVolume: workspace, containerPath: "/workspace" },
           ...Object.entries(scratch).map(([sourceVolume, containerPath]) => ({ sourceVolume, containerPath })),

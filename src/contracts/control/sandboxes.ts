@@ -1,18 +1,18 @@
 import * as z from "zod";
 import { envVarsSchema } from "../agent/env.ts";
 import { endReasons, enforcementSchema, resourcesSchema } from "../domain.ts";
+import { networkPolicySchema } from "./network.ts";
+import { sandboxSecretSchema } from "./secrets.ts";
 import { maxSeconds, requestIdSchema, timestampSchema } from "./shared.ts";
 
 /** Statuses on the wire. Clients know the first four; a sandbox on its way out, or ended, is `deleted` (contract §3.5). */
 export const wireStatuses = ["creating", "running", "paused", "stopped", "deleted"] as const;
 export type WireStatus = (typeof wireStatuses)[number];
 
-const secretReference = /^[\w/+=.@-]{1,512}(#[^#\0]{1,128})?$/;
-
 const secretsSchema = z
   .record(
     z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a name is a letter or _ followed by letters, digits and _"),
-    z.string().regex(secretReference, "is not secret-id or secret-id#json-key"),
+    sandboxSecretSchema,
   )
   .refine((secrets) => Object.keys(secrets).length <= 20, "at most 20 secrets");
 
@@ -28,10 +28,12 @@ export const createSandboxRequestSchema = z.object({
   internet_access: z.boolean().nullish(),
   env_vars: envVarsSchema.nullish(),
   /**
-   * Variables whose values are kept elsewhere: `{NAME: "secret-id"}` or `{NAME: "secret-id#json-key"}` of a secret that the project
-   * may use. Code in the sandbox can read them. Beyond the Hopx API.
+   * Variables whose values are kept elsewhere: `{NAME: "secret-id#json-key"}` of a secret that the project may use, which code in the
+   * sandbox can read; or `{NAME: {from, deliver: "broker", hosts, as}}`, of which it reads a placeholder only. Beyond the Hopx API.
    */
   secrets: secretsSchema.nullish(),
+  /** What it may reach. Left out: what the template or the deployment says; `internet_access: false` is `deny-all`. Beyond the Hopx API. */
+  network: networkPolicySchema.nullish(),
   /** Ends the sandbox after so many seconds without activity. Beyond the Hopx API. */
   idle_timeout_seconds: z.number().int().min(1).max(maxSeconds).nullish(),
   /** Ends the sandbox so many seconds after its creation whatever it does. Beyond the Hopx API. */

@@ -1,45 +1,47 @@
+import { createHash, timingSafeEqual } from "node:crypto";
 import type { Clock, InstanceStore, SandboxStore } from "#core/ports.ts";
 import type { EgressSource } from "#egress/tcp.ts";
 
 /** How long an answer is believed: connections come in bursts, and addresses change hands within minutes at least. */
-const believeMs = 1_000;
+const believeMs = 500;
 const mostKnown = 10_000;
 /** The index by address follows the table after a moment: whoever was claimed just now is asked for again before it is refused. */
 const againAfterMs = [150, 350, 700];
 
 /**
- * Whose connection it is, by the address it comes from: a task cannot take another's address, its network interface would not send it.
- * Only a running sandbox has a way out, and only through the instance that serves it.
+ * Whose connection it is, by the address it comes from and by what its instance's agent shows: a task cannot take another's address, its
+ * network interface would not send it. Only a running sandbox has a way out, and only through the instance that serves it.
  */
 export function makeIdentify(deps: {
   readonly instances: Pick<InstanceStore, "findByAddress">;
   readonly sandboxes: Pick<SandboxStore, "get">;
   readonly clock: Clock;
-}): (address: string) => Promise<EgressSource | undefined> {
+}): (address: string, credential: string | null) => Promise<EgressSource | undefined> {
   const { instances, sandboxes, clock } = deps;
-  const known = new Map<string, { until: number; readonly source: Promise<EgressSource | undefined> }>();
+  const known = new Map<string, { until: number; readonly source: Promise<Found | undefined> }>();
 
-  async function lookUp(address: string): Promise<EgressSource | undefined> {
+  async function lookUp(address: string): Promise<Found | undefined> {
     const instance = await instances.findByAddress(address);
     if (instance?.state !== "claimed" || instance.sandboxId === null) return undefined;
     const sandbox = await sandboxes.get(instance.sandboxId);
     const serves = sandbox?.status === "running" && sandbox.instanceId === instance.id;
-    if (!serves) return { instanceId: instance.id, identity: undefined };
-    const { id: sandboxId, projectId, internetAccess } = sandbox;
-    return { instanceId: instance.id, identity: { sandboxId, projectId, internetAccess } };
+    const keyHash = instance.endpoint?.kind === "tcp" ? instance.endpoint.egressKeyHash : undefined;
+    if (!serves) return { keyHash, source: { instanceId: instance.id, identity: undefined } };
+    const { id: sandboxId, projectId, network, brokered } = sandbox;
+    return { keyHash, source: { instanceId: instance.id, identity: { sandboxId, projectId, network, brokered } } };
   }
 
-  async function find(address: string): Promise<EgressSource | undefined> {
-    let source = await lookUp(address);
+  async function find(address: string): Promise<Found | undefined> {
+    let found = await lookUp(address);
     for (const ms of againAfterMs) {
-      if (source?.identity !== undefined) break;
+      if (found?.source.identity !== undefined) break;
       await clock.sleep(ms);
-      source = await lookUp(address);
+      found = await lookUp(address);
     }
-    return source;
+    return found;
   }
 
-  return (address) => {
+  function believed(address: string): Promise<Found | undefined> {
     const cached = known.get(address);
     if (cached !== undefined && cached.until > clock.now()) return cached.source;
     if (known.size >= mostKnown) known.clear();
@@ -54,5 +56,24 @@ export function makeIdentify(deps: {
       () => known.delete(address),
     );
     return source;
+  }
+
+  return async (address, credential) => {
+    const found = await believed(address);
+    return found !== undefined && shows(credential, found.keyHash) ? found.source : undefined;
   };
+}
+
+interface Found {
+  /** Of what the instance's agent shows; undefined: it has said nothing, and has no way out. */
+  readonly keyHash: string | undefined;
+  readonly source: EgressSource;
+}
+
+/** Addresses are used again, and code in a sandbox can connect by itself: what only its agent knows must be there too. */
+function shows(credential: string | null, keyHash: string | undefined): boolean {
+  if (credential === null || keyHash === undefined) return false;
+  const shown = createHash("sha256").update(credential).digest();
+  const expected = Buffer.from(keyHash, "base64url");
+  return shown.length === expected.length && timingSafeEqual(shown, expected);
 }

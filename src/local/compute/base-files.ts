@@ -1,6 +1,9 @@
 import { existsSync } from "node:fs";
-import { chmod, cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { insideUserId } from "./identity.ts";
+import { runCommand } from "./run-command.ts";
+import { sshConfig } from "./ssh-config.ts";
+import { trustAuthority } from "./trusted-certificates.ts";
 
 /**
  * What sandboxes see at /etc. Written by us: nothing of the host's accounts, hosts, proxies or package settings.
@@ -23,6 +26,7 @@ const etcFiles: Readonly<Record<string, string>> = {
   profile: "umask 022\n",
   "bash.bashrc": "",
   shells: "/bin/sh\n/bin/bash\n",
+  "ssh/ssh_config": sshConfig,
 };
 
 /** Facts about installed software, copied because they hold nothing of the host's owner. */
@@ -52,10 +56,15 @@ async function copyIfThere(from: string, to: string, verbatimSymlinks: boolean):
   await cp(from, to, { recursive: true, verbatimSymlinks, dereference: !verbatimSymlinks });
 }
 
+export interface EtcOptions {
+  /** Certificate of one more authority that programs trust: the egress proxy's. @default - those of the host alone */
+  readonly caPem?: string | undefined;
+}
+
 /** Writes the directory that every sandbox gets as /etc. */
-export async function writeEtc(directory: string): Promise<void> {
+export async function writeEtc(directory: string, { caPem }: EtcOptions = {}): Promise<void> {
   await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true });
+  await mkdir(`${directory}/ssh`, { recursive: true });
   for (const [name, text] of Object.entries(etcFiles)) {
     await writeFile(`${directory}/${name}`, text, { mode: 0o644 });
     await chmod(`${directory}/${name}`, 0o644);
@@ -64,6 +73,7 @@ export async function writeEtc(directory: string): Promise<void> {
     await copyIfThere(`/etc/${name}`, `${directory}/${name}`, name === "alternatives" || name === "ssl/certs");
   }
   await copyIfThere("/usr/share/zoneinfo/Etc/UTC", `${directory}/localtime`, false);
+  if (caPem !== undefined) await trustAuthority(directory, caPem, runCommand);
 }
 
 export interface AgentFiles {
@@ -71,6 +81,8 @@ export interface AgentFiles {
   readonly agentBundle: string;
   /** src/agent/tools/python, or null when there is none. */
   readonly pythonTools: string | null;
+  /** Programs for the Node.js inside (scripts/build-tools.mjs). @default - none: its `fetch` does not use the proxy */
+  readonly nodeTools?: string | undefined;
 }
 
 /**
@@ -86,5 +98,15 @@ export async function writeOpt(directory: string, files: AgentFiles): Promise<vo
   await writeFile(`${directory}/lib/pty.node`, "");
   await cp(files.agentBundle, `${directory}/agent.cjs`);
   await mkdir(`${directory}/python`);
+  if (files.nodeTools !== undefined) await copyNodeTools(files.nodeTools, directory);
   if (files.pythonTools !== null) await cp(files.pythonTools, `${directory}/python`, { recursive: true });
+}
+
+/** Where nothing here may be executed, `node` runs the one program among them all the same. */
+async function copyNodeTools(from: string, directory: string): Promise<void> {
+  for (const name of await readdir(from)) {
+    const to = `${directory}/${name.endsWith(".cjs") ? "lib" : "bin"}/${name}`;
+    await cp(`${from}/${name}`, to);
+    await chmod(to, name.endsWith(".cjs") ? 0o644 : 0o755);
+  }
 }

@@ -15,6 +15,7 @@ import { logLines } from "./log-lines.ts";
 import type { RunCommand } from "./run-command.ts";
 import type { RunLayout } from "./run-dir.ts";
 import { type SandboxSizes, sandboxSizes } from "./sandbox-sizes.ts";
+import { caFile } from "./trusted-certificates.ts";
 import type { LocalComputeDeps, PreparedTemplate } from "./types.ts";
 import { begin, makeUndo, type Undo } from "./undo.ts";
 import { takeWorkspace, type Workspace } from "./workspace.ts";
@@ -58,7 +59,11 @@ const notKept = "The sandbox has ended, but its files could not be kept: somethi
 const egressInside = "/run/bulkhead/egress.sock";
 const searchPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin";
 
-function agentEnvironment({ request, template }: InstancePlan, identity: Identity): Record<string, string> {
+function agentEnvironment(
+  { caPem }: Pick<LocalComputeDeps, "caPem">,
+  { request, template }: InstancePlan,
+  identity: Identity,
+): Record<string, string> {
   const user = String(insideUserId);
   return {
     ...{ PATH: searchPath, HOME: "/workspace", LANG: "C.UTF-8" },
@@ -68,6 +73,7 @@ function agentEnvironment({ request, template }: InstancePlan, identity: Identit
     BULKHEAD_INSTANCE_ID: request.instanceId,
     BULKHEAD_TEMPLATE: request.template.name,
     BULKHEAD_EGRESS_SOCKET: egressInside,
+    ...(caPem === undefined ? {} : { BULKHEAD_CA_FILE: caFile }),
     BULKHEAD_FEATURES: JSON.stringify(template.features),
     BULKHEAD_TOOLS: "/opt/bulkhead",
     ...(identity.tier === "two-uid" ? { BULKHEAD_USER_UID: user, BULKHEAD_USER_GID: user } : {}),
@@ -139,7 +145,7 @@ async function viewOptions(
     workspace: workshop.disks === null ? { tmpfsBytes: paths.sizes.workspaceBytes } : { mounted: paths.mountPoint },
     tmpBytes: paths.sizes.tmpBytes,
     shmBytes: paths.sizes.shmBytes,
-    environment: agentEnvironment(plan, identity),
+    environment: agentEnvironment(deps, plan, identity),
   });
 }
 

@@ -22,6 +22,10 @@ export interface LocalComputeDeps {
   /** Directory src/agent/tools/python; null when there is none. */
   readonly pythonTools: string | null;
   readonly nodeBinary: string;
+  /** Directory of the programs for the Node.js inside (scripts/build-tools.mjs). @default - none */
+  readonly nodeTools?: string | undefined;
+  /** Certificate of the egress proxy's authority, which programs inside trust. @default - it has none */
+  readonly caPem?: string | undefined;
   /** null: no TypeScript in sandboxes. */
   readonly esbuildBinary: string | null;
   /** Native part of @lydell/node-pty; null: no terminals in sandboxes. */

@@ -81,7 +81,7 @@ async function prepare(deps: LocalComputeDeps, parts: Parts): Promise<Prepared> 
     toolBinds.push({ source: await exposed.expose(deps.ptyBinding), target: "/opt/bulkhead/lib/pty.node" });
   }
   await writeOpt(layout.opt, deps);
-  await writeEtc(layout.etc);
+  await writeEtc(layout.etc, deps);
   const workshop: Workshop = {
     ...{ deps, layout, toolBinds, ...shared },
     systemLinks: readSystemLinks(),

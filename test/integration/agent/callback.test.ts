@@ -10,11 +10,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { selfSigned } from "#agent/tls/self-signed.ts";
 import { backgroundProcessDetailSchema, callbackBodySchema } from "#contracts/agent/background.ts";
+import type { EgressRow } from "#core/model.ts";
 import { systemClock } from "#core/system-clock.ts";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
-import type { EgressDecision } from "#egress/ports.ts";
 import { makeEgressProxy } from "#egress/proxy.ts";
 import { noopLogger } from "#telemetry/logger.ts";
+import { aNetwork } from "#test/support/fixtures.ts";
 import { type AgentProcess, startAgent, until } from "./agent-process.ts";
 
 interface Received {
@@ -31,7 +32,7 @@ let tlsPort: number;
 let wayOut: Readonly<Record<string, string>>;
 const directory = mkdtempSync(join(tmpdir(), "bulkhead-callback-"));
 let received: Received[] = [];
-let decisions: EgressDecision[] = [];
+let decisions: EgressRow[] = [];
 let answer: (res: ServerResponse) => void = () => {};
 const cleanups: (() => unknown)[] = [];
 
@@ -54,8 +55,9 @@ beforeAll(async () => {
     });
   };
   const certificate = selfSigned(receiverHost, Date.now());
-  const trusted = join(directory, "trusted.pem");
-  writeFileSync(trusted, certificate.cert);
+  // As the agent is told of it: the authority's own file, and beside it all that are trusted.
+  const authority = join(directory, "authority.pem");
+  writeFileSync(join(directory, "ca-certificates.crt"), certificate.cert);
   const receiver = createServer(receive).listen(0, "127.0.0.2");
   const tlsReceiver = createTlsServer({ ...certificate }, receive).listen(0, "127.0.0.2");
   await Promise.all([once(receiver, "listening"), once(tlsReceiver, "listening")]);
@@ -63,16 +65,20 @@ beforeAll(async () => {
   ({ port: tlsPort } = tlsReceiver.address() as AddressInfo);
   const proxy = makeEgressProxy({
     resolver: { lookupAll: (host) => Promise.resolve([host.endsWith(receiverHost) ? "127.0.0.2" : "10.1.2.3"]) },
-    policy: makePublicOnlyPolicy({ hostAddresses: () => [], allowAddresses: ["127.0.0.2"] }),
-    decisions: { record: (decision) => decisions.push(decision) },
+    floor: makePublicOnlyPolicy({ hostAddresses: () => [], allowAddresses: ["127.0.0.2"] }),
+    recorder: {
+      record(row) {
+        if (row.state === "closed") decisions.push(row);
+      },
+    },
     clock: systemClock,
     logger: noopLogger,
   });
   const socketPath = join(directory, "egress.sock");
   const listener = await proxy.listen(socketPath, "i1", () => ({
-    ...{ sandboxId: "s1", projectId: "p1", internetAccess: true },
+    ...{ sandboxId: "s1", projectId: "p1", network: aNetwork(), brokered: [] },
   }));
-  wayOut = { BULKHEAD_EGRESS_SOCKET: socketPath, NODE_EXTRA_CA_CERTS: trusted };
+  wayOut = { BULKHEAD_EGRESS_SOCKET: socketPath, BULKHEAD_CA_FILE: authority };
   agent = await startAgent({ ...wayOut, BULKHEAD_EGRESS_PORT: String(await freePort()) });
   cleanups.push(
     () => agent.stop(),
@@ -163,7 +169,7 @@ describe("the callback of an asynchronous execution", () => {
     const why = async () => (await shown(id)).callback?.last_error;
     await until(async () => (await why()) === "no connection (ERR_TLS_CERT_ALTNAME_INVALID)");
     expect(received).toHaveLength(1);
-    const tunnels = () => decisions.filter(({ method }) => method === "CONNECT").map(({ host }) => host);
+    const tunnels = () => decisions.filter(({ protocol }) => protocol === "connect").map(({ host }) => host);
     await until(() => tunnels().length >= 2);
     expect(tunnels().slice(0, 2)).toEqual([receiverHost, `other.${receiverHost}`]);
   });

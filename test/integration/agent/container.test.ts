@@ -85,7 +85,13 @@ describe("an agent in a container", () => {
   });
 
   it("gives user code a way to a proxy that is found by name", async () => {
-    const proxy = createServer((socket) => socket.once("data", (data) => socket.end(`heard ${String(data)}`)));
+    const proxy = createServer((socket) => {
+      let heard = "";
+      socket.setEncoding("utf8").on("data", (data: string) => {
+        heard += data;
+        if (heard.endsWith("CONNECT")) socket.end(`heard ${heard}`);
+      });
+    });
     proxy.listen(0, "127.0.0.1");
     await once(proxy, "listening");
     const relay = await freePort();
@@ -98,7 +104,10 @@ describe("an agent in a container", () => {
     expect(body["stdout"]).toBe(`http://127.0.0.1:${relay}\n`);
     const socket = connect(relay, "127.0.0.1").setEncoding("utf8");
     socket.write("CONNECT");
-    expect(await once(socket, "data")).toEqual(["heard CONNECT"]);
+    // Each connection begins with who the agent is.
+    expect(await once(socket, "data")).toEqual([
+      expect.stringMatching(/^heard BULKHEAD-EGRESS\/1 [\w-]{43}\r\nCONNECT$/),
+    ]);
     socket.destroy();
     proxy.close();
   });

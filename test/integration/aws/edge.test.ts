@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
@@ -27,6 +27,8 @@ import { pointAt } from "./functions.ts";
 const table = "edge";
 const now = Date.now();
 const instance = anInstance({ state: "claimed", sandboxId: aSandbox().id, createdAt: now });
+/** What the agent of the instance would show the proxy. */
+const egressKey = "k".repeat(43);
 let moto: Moto;
 let stores: Stores;
 let signingKey = "";
@@ -61,7 +63,10 @@ beforeAll(async () => {
   const fingerprint = await certificateOf(agentPort);
   await stores.instances.insert({
     ...instance,
-    endpoint: { kind: "tcp", host: "127.0.0.1", port: agentPort, fingerprint },
+    endpoint: {
+      ...{ kind: "tcp", host: "127.0.0.1", port: agentPort, fingerprint },
+      egressKeyHash: createHash("sha256").update(egressKey).digest("base64url"),
+    },
   });
   await stores.sandboxes.insert(
     aSandbox({
@@ -108,6 +113,8 @@ function start(name: string, env: Record<string, string>): RunningService {
       ...{ PATH: process.env["PATH"] ?? "", AWS_REGION: region, AWS_ENDPOINT_URL: moto.endpoint },
       ...{ AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test" },
       ...{ BULKHEAD_DEPLOYMENT: "test", BULKHEAD_TABLE: table, BULKHEAD_SANDBOX_CIDR: "127.0.0.0/8" },
+      ...{ BULKHEAD_ACCESS_ROLE_ARN: "arn:aws:iam::123456789012:role/test-sandbox-access" },
+      ...{ BULKHEAD_DATA_KEY: "alias/data", BULKHEAD_SECRET_PREFIX: "test/" },
       ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -126,6 +133,15 @@ function start(name: string, env: Record<string, string>): RunningService {
       }
     },
   };
+}
+
+function say(port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connectTcp(port, "127.0.0.1", () => socket.write(text));
+    socket.on("data", (chunk) => (answer += String(chunk))).on("error", () => {});
+    socket.once("close", () => resolve(answer));
+  });
 }
 
 function ask(port: number, path: string, headers: Record<string, string>, body?: unknown) {
@@ -170,7 +186,7 @@ describe("the edge's containers", () => {
     expect(gateway.process.exitCode).toBe(0);
   });
 
-  it("lets a sandbox out by its address alone, and writes each decision as a line", async () => {
+  it("lets a sandbox out by its address and what its agent shows, and writes each decision as a line", async () => {
     const [port, healthPort] = [await freePort(), await freePort()];
     const proxy = start("egress-proxy", { BULKHEAD_PORT: String(port), BULKHEAD_HEALTH_PORT: String(healthPort) });
     await proxy.said(/"listening"/);
@@ -179,9 +195,10 @@ describe("the edge's containers", () => {
     await once(target, "listening");
     const { port: targetPort } = target.address() as AddressInfo;
     // This machine is no public address: refused by policy, but as this sandbox's.
-    const answer = await ask(port, `http://127.0.0.1:${targetPort}/`, { host: "127.0.0.1" });
-    expect(answer.status).toBe(403);
-    expect(answer.text).toContain("not a public address");
+    const get = `GET http://127.0.0.1:${targetPort}/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`;
+    expect(await say(port, get)).toBe("");
+    const answer = await say(port, `BULKHEAD-EGRESS/1 ${egressKey}\r\n${get}`);
+    expect(answer).toMatch(/^HTTP\/1\.1 403 .*not a public address/s);
     await proxy.said(/"type":"egress".*"sandboxId":"1800000000abcdefghij".*"decision":"deny"/);
     await proxy.said(/"EgressDenied":1/);
     target.close();

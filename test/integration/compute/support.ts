@@ -41,7 +41,7 @@ export const realClock: Clock = {
 const template: TemplateRecord = {
   ...{ id: "1", name: "base", displayName: "Base", description: "", category: "development", language: "python" },
   ...{ status: "active", problem: null, features: [], tags: [], createdAt: 0, updatedAt: 0 },
-  ...{ idleTimeoutSeconds: null, maxLifetimeSeconds: null },
+  ...{ idleTimeoutSeconds: null, maxLifetimeSeconds: null, network: null },
   resources: { vcpu: 1, memory_mb: 256, disk_mb: 64 },
 };
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
@@ -6,9 +7,9 @@ import { makeKeyService } from "#core/keys.ts";
 import type { InstanceRecord, SandboxRecord } from "#core/model.ts";
 import { systemClock } from "#core/system-clock.ts";
 import { noopLogger } from "#telemetry/logger.ts";
-import { anInstance, aSandbox } from "#test/support/fixtures.ts";
+import { aNetwork, anInstance, aSandbox } from "#test/support/fixtures.ts";
 import { type AgentProcess, startAgent } from "../agent/agent-process.ts";
-import { fingerprintAt, freePort, host, openWorld, type Program, until, type World } from "./world.ts";
+import { egressKeyHashAt, fingerprintAt, freePort, host, openWorld, type Program, until, type World } from "./world.ts";
 
 let world: World;
 let gateway: Program;
@@ -17,6 +18,10 @@ let agent: AgentProcess;
 let agentPort = 0;
 let proxyHealth = 0;
 let fingerprint = "";
+let egressKeyHash = "";
+/** What a test shows the proxy in the place of an agent. */
+const shown = "s".repeat(43);
+const shownHash = createHash("sha256").update(shown).digest("base64url");
 let records = 0;
 const kept: { sandbox: SandboxRecord; instance: InstanceRecord }[] = [];
 
@@ -35,6 +40,7 @@ beforeAll(async () => {
     BULKHEAD_EGRESS_PORT: String(await freePort()),
   });
   fingerprint = await fingerprintAt(agentPort);
+  egressKeyHash = await egressKeyHashAt(agentPort);
 });
 afterEach(async () => {
   for (const { sandbox, instance } of kept.splice(0)) {
@@ -70,7 +76,7 @@ async function aLivingOne(
   });
   const instance = anInstance({
     ...{ id: instanceId, state: "claimed", sandboxId: id, createdAt: now },
-    endpoint: { kind: "tcp", host, port: agentPort, fingerprint },
+    endpoint: { kind: "tcp", host, port: agentPort, fingerprint, egressKeyHash },
     ...change.instance,
   });
   await world.stores.instances.insert(instance);
@@ -205,8 +211,11 @@ describe("the egress proxy's container", () => {
   });
 
   it("knows a sandbox without internet access, and no longer one that is not running", async () => {
-    const living = await aLivingOne({ sandbox: { internetAccess: false } });
-    expect(await answered(/internet access is off/)).toContain("403");
+    const living = await aLivingOne({
+      sandbox: { network: aNetwork({ mode: "deny-all" }) },
+      instance: { endpoint: { kind: "tcp", host, port: agentPort, fingerprint, egressKeyHash: shownHash } },
+    });
+    expect(await answered(/deny-all/)).toContain("403");
     await world.stores.sandboxes.replace({ ...living.sandbox, status: "paused", version: 2 });
     expect(await answered(/belongs to no sandbox/)).toContain("403");
   });
@@ -230,7 +239,9 @@ describe("the egress proxy's container", () => {
 async function answered(expected: RegExp): Promise<string> {
   const giveUpAt = Date.now() + 10_000;
   for (;;) {
-    const answer = await direct("GET http://nowhere.invalid/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const answer = await direct(
+      `BULKHEAD-EGRESS/1 ${shown}\r\nGET http://nowhere.invalid/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    );
     if (expected.test(answer) || Date.now() > giveUpAt) return answer;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

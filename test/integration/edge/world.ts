@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { get } from "node:https";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,6 +59,17 @@ export async function fingerprintAt(port: number): Promise<string> {
   }
 }
 
+/** What the agent says that it will show the egress proxy, hashed. */
+export function egressKeyHashAt(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get({ host, port, path: "/_bulkhead/state", rejectUnauthorized: false }, (res) => {
+      let text = "";
+      res.on("data", (chunk) => (text += String(chunk)));
+      res.on("end", () => resolve((JSON.parse(text) as { egress_key_hash: string }).egress_key_hash));
+    }).on("error", reject);
+  });
+}
+
 /** A table in dynalite, a key service that knows one public key, and the edge's programs, which find both by the SDK's own variables. */
 export async function openWorld() {
   const directory = await mkdtemp(join(tmpdir(), "bulkhead-edge-"));
@@ -89,6 +101,9 @@ export async function openWorld() {
     BULKHEAD_TABLE: table,
     BULKHEAD_SIGNING_KEY: "alias/signing",
     BULKHEAD_SANDBOX_CIDR: "127.0.0.0/8",
+    BULKHEAD_ACCESS_ROLE_ARN: "arn:aws:iam::123456789012:role/test-sandbox-access",
+    BULKHEAD_DATA_KEY: "alias/data",
+    BULKHEAD_SECRET_PREFIX: "test/",
     BULKHEAD_PORT: String(port),
   });
 

@@ -4,16 +4,18 @@ import { connect, createServer as createTcpServer, type Socket } from "node:net"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { EgressRow } from "#core/model.ts";
 import { systemClock } from "#core/system-clock.ts";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
-import type { EgressDecision, EgressIdentity, EgressOptions, Resolver } from "#egress/ports.ts";
+import type { EgressIdentity, EgressOptions, Resolver } from "#egress/ports.ts";
 import { type EgressListener, makeEgressProxy } from "#egress/proxy.ts";
 import { noopLogger } from "#telemetry/logger.ts";
+import { aNetwork } from "#test/support/fixtures.ts";
 
-const identity: EgressIdentity = { sandboxId: "s1", projectId: "p1", internetAccess: true };
+const identity: EgressIdentity = { sandboxId: "s1", projectId: "p1", network: aNetwork(), brokered: [] };
 let directory = "";
 let socketPath = "";
-let decisions: EgressDecision[] = [];
+let decisions: EgressRow[] = [];
 let waiting: (() => void)[] = [];
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -38,10 +40,11 @@ interface Setting {
 async function open(setting: Setting = {}): Promise<EgressListener> {
   const proxy = makeEgressProxy({
     resolver: setting.resolver ?? { lookupAll: () => Promise.resolve(["127.0.0.1"]) },
-    policy: makePublicOnlyPolicy({ hostAddresses: () => [], allowAddresses: setting.allow ?? ["127.0.0.1"] }),
-    decisions: {
-      record(decision) {
-        decisions.push(decision);
+    floor: makePublicOnlyPolicy({ hostAddresses: () => [], allowAddresses: setting.allow ?? ["127.0.0.1"] }),
+    recorder: {
+      record(row) {
+        if (row.state !== "closed") return;
+        decisions.push(row);
         for (const wake of waiting.splice(0)) wake();
       },
     },
@@ -54,7 +57,7 @@ async function open(setting: Setting = {}): Promise<EgressListener> {
   return listener;
 }
 
-async function decisionNumber(count: number): Promise<EgressDecision> {
+async function decisionNumber(count: number): Promise<EgressRow> {
   while (decisions.length < count) await new Promise<void>((resolve) => waiting.push(resolve));
   const decision = decisions[count - 1];
   if (decision === undefined) throw new Error("no decision");
@@ -114,7 +117,7 @@ describe("CONNECT", () => {
       instanceId: "i1",
       sandboxId: "s1",
       projectId: "p1",
-      method: "CONNECT",
+      protocol: "connect",
       host: "files.example",
       port,
       address: "127.0.0.1",
@@ -177,7 +180,7 @@ describe("CONNECT", () => {
       },
     });
     expect((await say(connectTo("a.example:443"))).answer).toMatch(/^HTTP\/1\.1 403 .*belongs to no sandbox/s);
-    current = { ...identity, internetAccess: false };
+    current = { ...identity, network: aNetwork({ mode: "deny-all" }), brokered: [] };
     expect((await say(connectTo("a.example:443"))).answer).toMatch(/^HTTP\/1\.1 403 .*internet_access/s);
     current = identity;
     expect((await say(connectTo("a.example:25"))).answer).toMatch(/^HTTP\/1\.1 403 .*port 25/s);
@@ -189,7 +192,7 @@ describe("CONNECT", () => {
     await open({ resolver: { lookupAll: () => Promise.reject(new Error("ENOTFOUND")) } });
     expect((await say(connectTo("nowhere.example:443"))).answer).toMatch(/^HTTP\/1\.1 502 .*could not be resolved/s);
     expect((await say(connectTo("127.0.0.1:1"))).answer).toMatch(/^HTTP\/1\.1 502 .*ECONNREFUSED/s);
-    expect(decisions.map((decision) => decision.decision)).toEqual(["deny", "deny"]);
+    expect(decisions.map((decision) => decision.decision)).toEqual(["deny", "allow"]);
   });
 
   it("refuses one connection too many and takes the next after one has ended", async () => {
@@ -267,7 +270,7 @@ describe("absolute http:// requests", () => {
       connection: "close",
     });
     const decision = await decisionNumber(1);
-    expect(decision).toMatchObject({ method: "http", host: "web.example", decision: "allow" });
+    expect(decision).toMatchObject({ protocol: "http", method: "POST", host: "web.example", decision: "allow" });
     expect(decision.bytesIn).toBeGreaterThan(50);
     expect(decision.bytesOut).toBeGreaterThan(50);
   });

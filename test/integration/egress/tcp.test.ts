@@ -2,25 +2,26 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import type { EgressRow } from "#core/model.ts";
 import { systemClock } from "#core/system-clock.ts";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
-import type { EgressDecision } from "#egress/ports.ts";
 import { makeEgressProxy } from "#egress/proxy.ts";
 import type { EgressSource, TcpEgress, TcpOptions } from "#egress/tcp.ts";
 import { noopLogger } from "#telemetry/logger.ts";
+import { aNetwork } from "#test/support/fixtures.ts";
 
 /** Sandboxes by the address they come from; every address of 127.0.0.0/8 is this machine. */
 const first: EgressSource = {
   instanceId: "i1",
-  identity: { sandboxId: "s1", projectId: "p1", internetAccess: true },
+  identity: { sandboxId: "s1", projectId: "p1", network: aNetwork(), brokered: [] },
 };
 const second: EgressSource = {
   instanceId: "i2",
-  identity: { sandboxId: "s2", projectId: "p1", internetAccess: false },
+  identity: { sandboxId: "s2", projectId: "p1", network: aNetwork({ mode: "deny-all" }), brokered: [] },
 };
 const addresses = new Map<string, EgressSource>();
 const cleanups: (() => Promise<unknown>)[] = [];
-let decisions: EgressDecision[] = [];
+let decisions: EgressRow[] = [];
 
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -31,8 +32,8 @@ async function open(change: Partial<TcpOptions> = {}): Promise<TcpEgress> {
   decisions = [];
   const proxy = makeEgressProxy({
     resolver: { lookupAll: async () => ["127.0.0.1"] },
-    policy: makePublicOnlyPolicy({ hostAddresses: () => [], allowAddresses: ["127.0.0.1"] }),
-    decisions: { record: (decision) => void decisions.push(decision) },
+    floor: makePublicOnlyPolicy({ hostAddresses: () => [], allowAddresses: ["127.0.0.1"] }),
+    recorder: { record: (row) => (row.state === "closed" ? void decisions.push(row) : undefined) },
     clock: systemClock,
     logger: noopLogger,
     options: { maxConnections: 2 },
@@ -78,7 +79,7 @@ function say(
 const connectTo = (port: number) => `CONNECT files.example:${port} HTTP/1.1\r\nHost: x\r\n\r\n`;
 const refused = /\r\n\r\n.+\n/s;
 
-async function decided(count: number): Promise<EgressDecision[]> {
+async function decided(count: number): Promise<EgressRow[]> {
   const giveUpAt = Date.now() + 5_000;
   while (decisions.length < count && Date.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 5));
   return decisions;
@@ -98,7 +99,7 @@ describe("the way out over TCP", () => {
       `CONNECT files.example:${port} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 127.0.0.11\r\n\r\n`,
       refused,
     );
-    expect(denied.answer).toContain("internet access is off");
+    expect(denied.answer).toContain("deny-all");
     expect((await decided(2)).map(({ sandboxId, decision }) => [sandboxId, decision])).toEqual(
       expect.arrayContaining([
         ["s1", "allow"],
@@ -160,14 +161,14 @@ describe("the way out over TCP", () => {
     const port = await echo();
     (await say(egress, "127.0.0.11", `${connectTo(port)}x`, /x$/)).socket.destroy();
     addresses.set("127.0.0.11", second);
-    expect((await say(egress, "127.0.0.11", connectTo(port), refused)).answer).toContain("internet access is off");
+    expect((await say(egress, "127.0.0.11", connectTo(port), refused)).answer).toContain("deny-all");
   });
 
   it("counts an instance's connections together, and each instance's apart", async () => {
     const egress = await open();
     const third: EgressSource = {
       instanceId: "i3",
-      identity: { sandboxId: "s3", projectId: "p1", internetAccess: true },
+      identity: { sandboxId: "s3", projectId: "p1", network: aNetwork(), brokered: [] },
     };
     addresses.set("127.0.0.11", first).set("127.0.0.13", third);
     const port = await echo();
@@ -205,7 +206,7 @@ describe("the way out over TCP", () => {
     await Promise.race(silent.map((socket) => once(socket, "close")));
     for (const socket of silent) if (socket.connecting) await once(socket, "connect");
     expect(silent.filter((socket) => !socket.destroyed)).toHaveLength(4);
-    expect((await say(egress, "127.0.0.12", connectTo(1), refused)).answer).toContain("internet access is off");
+    expect((await say(egress, "127.0.0.12", connectTo(1), refused)).answer).toContain("deny-all");
     for (const socket of silent) socket.destroy();
   });
 

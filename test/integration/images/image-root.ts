@@ -1,5 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,9 +50,22 @@ export class ImageRoot {
     for (const name of ["agent.cjs", "entrypoint.sh", "python"]) {
       cpSync(join(context, name), join(opt, name), { recursive: true });
     }
+    cpSync(join(context, "lib"), join(opt, "lib"), { recursive: true });
+    cpSync(join(context, "proxy-connect"), join(opt, "bin/proxy-connect"));
+    chmodSync(join(opt, "bin/proxy-connect"), 0o755);
     const etc = join(this.directory, "etc");
-    mkdirSync(etc);
+    mkdirSync(join(etc, "ssh"), { recursive: true });
+    cpSync(join(context, "ssh_config"), join(etc, "ssh/ssh_config"));
+    this.addCertificates(opt, etc);
     for (const name of ["passwd", "group"]) symlinkSync(`../run/bulkhead/etc/${name}`, join(etc, name));
+  }
+
+  /** As the Dockerfile leaves them: the image's own beside a link to what the entry point writes. */
+  private addCertificates(opt: string, etc: string): void {
+    cpSync("/etc/ssl/certs", join(opt, "certs"), { recursive: true, verbatimSymlinks: true });
+    mkdirSync(join(etc, "ssl"));
+    symlinkSync("../../run/bulkhead/etc/certs", join(etc, "ssl/certs"));
+    if (existsSync("/etc/ssl/openssl.cnf")) cpSync("/etc/ssl/openssl.cnf", join(etc, "ssl/openssl.cnf"));
   }
 
   remove(): void {

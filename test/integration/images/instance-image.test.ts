@@ -5,6 +5,7 @@ import { taskDefinition } from "#aws/compute/task-definition.ts";
 import { makeAgentBridge } from "#bridge/agent-bridge.ts";
 import type { Endpoint } from "#core/model.ts";
 import { systemClock } from "#core/system-clock.ts";
+import { makeAuthority } from "#egress/certificates/authority.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 import { aTemplate } from "#test/support/fixtures.ts";
 import { type Container, ImageRoot } from "./image-root.ts";
@@ -159,6 +160,45 @@ describe.runIf(asRoot)("the image of an instance, run as its task definition say
     expect((await command(container, "echo on")).stdout).toBe("on\n");
   });
 
+  it("trusts the deployment's authority besides the image's, in OpenSSL, Python, Node.js and curl", async () => {
+    const { certificatePem } = await makeAuthority({ deployment: "test", clock: systemClock });
+    const container = await activated({ BULKHEAD_CA_PEM: certificatePem.trim() });
+    const own = "/etc/ssl/certs/bulkhead-egress.pem";
+    const found = await command(container, `cat ${own}; openssl verify -no-CAfile -CApath /etc/ssl/certs ${own}`);
+    expect(found).toMatchObject({ stdout: `${certificatePem.trim()}\n${own}: OK\n`, stderr: "" });
+    const names = "SSL_CERT_FILE REQUESTS_CA_BUNDLE PIP_CERT CURL_CA_BUNDLE AWS_CA_BUNDLE";
+    const bundles = await command(container, `for n in ${names}; do printenv $n; done | sort -u`);
+    expect(bundles.stdout).toBe("/etc/ssl/certs/ca-certificates.crt\n");
+    const counted = await command(
+      container,
+      "grep -c BEGIN $SSL_CERT_FILE; grep -c BEGIN /opt/bulkhead/certs/ca-certificates.crt",
+    );
+    const [all = 0, before = 0] = counted.stdout.split("\n").map(Number);
+    expect([all - before, before > 0]).toEqual([1, true]);
+    expect((await command(container, "printenv NODE_OPTIONS")).stdout).toContain("--use-openssl-ca");
+  });
+
+  it("trusts the image's authorities alone where the deployment has none", async () => {
+    const container = await activated();
+    const same = "cmp /etc/ssl/certs/ca-certificates.crt /opt/bulkhead/certs/ca-certificates.crt && echo same";
+    expect(
+      (await command(container, `${same}; ls /etc/ssl/certs/bulkhead-egress.pem; env | grep -c CA_BUNDLE`)).stdout,
+    ).toBe("same\n0\n");
+    const attempts =
+      "for f in bulkhead-egress.pem ca-certificates.crt; do (echo x >> /etc/ssl/certs/$f) 2>/dev/null && echo wrote; done; true";
+    expect((await command(container, attempts)).stdout).toBe("");
+  });
+
+  it("gives Node.js and ssh their way through the proxy", async () => {
+    const container = await activated();
+    expect(
+      (await command(container, "printenv NODE_OPTIONS; node -p 1; proxy-connect refused.example 22; echo $?")).stdout,
+    ).toBe("--require /opt/bulkhead/lib/node-proxy.cjs\n1\n1\n");
+    expect((await command(container, "ssh -G refused.example | grep proxycommand")).stdout).toBe(
+      "proxycommand /opt/bulkhead/bin/node /opt/bulkhead/bin/proxy-connect %h %p\n",
+    );
+  });
+
   it("hides the agent's environment and the account's from user code", async () => {
     const container = await activated();
     expect((await command(container, "env | grep -E '^(BULKHEAD|ECS|AWS)_'; true")).stdout).toBe("");
@@ -175,6 +215,7 @@ describe.runIf(asRoot)("the image of an instance, run as its task definition say
     ["BULKHEAD_USER_UID", "20000\nevil:x:0:0::/:/bin/sh"],
     ["BULKHEAD_USER_PROCESSES", ""],
     ["BULKHEAD_USER_PROCESSES", "unlimited"],
+    ["BULKHEAD_CA_PEM", "no certificate"],
   ])("does not start with %s=%j", async (name, value) => {
     const container = await start({ [name]: value });
     expect(await container.exited).not.toBe(0);

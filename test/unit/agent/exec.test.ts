@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { baseEnv } from "#agent/exec/child-env.ts";
 import { killRun } from "#agent/exec/kill-run.ts";
@@ -129,6 +132,26 @@ describe("small pieces", () => {
       http_proxy: "http://127.0.0.1:3128",
       NODE_USE_ENV_PROXY: "1",
     });
+  });
+  it("tells programs which authorities to trust where the proxy has one, and Node how", () => {
+    const bundle = "/etc/ssl/certs/ca-certificates.crt";
+    const trusting = baseEnv({}, "/t", { port: 3128 }, "/etc/ssl/certs/bulkhead-egress.pem");
+    expect(trusting).toMatchObject({ SSL_CERT_FILE: bundle, REQUESTS_CA_BUNDLE: bundle, PIP_CERT: bundle });
+    expect(trusting["NODE_OPTIONS"]).toBe("--use-openssl-ca");
+    expect(baseEnv({}, "/t", { port: 3128 })).not.toHaveProperty("SSL_CERT_FILE");
+  });
+  it("preloads what makes Node use the proxy only where it is there", () => {
+    const tools = mkdtempSync(join(tmpdir(), "bulkhead-tools-"));
+    expect(baseEnv({}, tools, { port: 3128 })).not.toHaveProperty("NODE_OPTIONS");
+    mkdirSync(join(tools, "lib"));
+    writeFileSync(join(tools, "lib/node-proxy.cjs"), "");
+    const preloaded = baseEnv({}, tools, { port: 3128 });
+    expect(preloaded["NODE_OPTIONS"]).toBe(`--require ${tools}/lib/node-proxy.cjs`);
+    // With both, each start would load what only some need.
+    expect(preloaded).not.toHaveProperty("NODE_USE_ENV_PROXY");
+    expect(baseEnv({}, tools, undefined)).not.toHaveProperty("NODE_OPTIONS");
+    expect(baseEnv({ NODE_OPTIONS: "--no-warnings" }, tools, { port: 3128 })["NODE_OPTIONS"]).toBe("--no-warnings");
+    rmSync(tools, { recursive: true });
   });
   it("writes uptimes for people", () => {
     expect([0.4, 59, 200, 3600, 90_061].map(uptimeText)).toEqual(["0s", "59s", "3m20s", "1h0m0s", "25h1m1s"]);

@@ -127,4 +127,20 @@ describe("lifecycle", () => {
     lifecycle.renew({ ...request().lease, timeout_at: time.clock.now() - 1 });
     expect(ends).toEqual(["timeout"]);
   });
+
+  it("tells of its variables whenever they change, and which are secrets", () => {
+    const told: unknown[] = [];
+    lifecycle = makeLifecycle(
+      time.clock,
+      () => {},
+      (env, names) => told.push([env, names]),
+    );
+    lifecycle.activate({ ...request(), secret_names: ["A"] });
+    lifecycle.activate({ ...request(), secret_names: ["A"] });
+    lifecycle.setEnv({ B: "2" });
+    expect(told).toEqual([
+      [{ A: "1" }, ["A"]],
+      [{ B: "2" }, ["A"]],
+    ]);
+  });
 });

@@ -98,6 +98,7 @@ const cases: readonly Case[] = [
     sample: {
       sandbox_id: "s",
       env: {},
+      secret_names: ["A"],
       lease,
       internet_access: true,
       resources: { vcpu: 1, memory_mb: 512, disk_mb: 1024 },

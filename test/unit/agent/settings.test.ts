@@ -17,6 +17,7 @@ describe("settings of an agent in a container", () => {
       BULKHEAD_USER_GID: "20001",
       BULKHEAD_DISK_QUOTA_MB: "1024",
       BULKHEAD_EGRESS_ADDRESS: "egress.bh.internal:3128",
+      BULKHEAD_CA_FILE: "/etc/ssl/certs/bulkhead-egress.pem",
     };
     const { roots, features, base, ...settings } = readSettings(variables);
     const { BULKHEAD_ROOTS, BULKHEAD_FEATURES, ...expected } = agentEnvSchema.parse(variables);
@@ -46,6 +47,7 @@ describe("settings of an agent in a container", () => {
       AWS_EXECUTION_ENV: "AWS_ECS_FARGATE",
       AWS_REGION: "eu-west-1",
       BULKHEAD_EGRESS_ADDRESS: "egress.bh.internal:3128",
+      BULKHEAD_CA_FILE: "/etc/ssl/certs/bulkhead-egress.pem",
       MY_AWS_: "mine",
     });
     expect(base).toEqual({ PATH: "/usr/bin", HOME: "/workspace", MY_AWS_: "mine" });

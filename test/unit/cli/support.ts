@@ -3,6 +3,7 @@ import { CliError, exitCodes } from "#cli/failure.ts";
 import type { Interrupts } from "#cli/interrupts.ts";
 import { type CliDeps, makeProgram } from "#cli/program.ts";
 import type { CreatedView, SandboxView } from "#cli/sandbox-view.ts";
+import { type NetworkAnswer, putNetworkSchema } from "#contracts/control/network.ts";
 import type { CreateSandboxRequest } from "#contracts/control/sandboxes.ts";
 
 export const now = Date.parse("2026-11-22T12:00:00Z");
@@ -49,6 +50,16 @@ export interface SetUpOptions {
   readonly variables?: Readonly<Record<string, string>>;
 }
 
+const aTime = "2026-11-22T11:50:00.000Z";
+
+function aPolicyAnswer(id: string, policy: Partial<NetworkAnswer> & Pick<NetworkAnswer, "mode">): NetworkAnswer {
+  return {
+    ...{ object: "network_policy", sandbox_id: id, version: 2, source: "replaced", updated_at: aTime },
+    ...{ rules: [], env_secrets: true, aws: [], request_id: "req_aaaaaaaaaaaaaaaaaaaa" },
+    ...policy,
+  };
+}
+
 /** The program with a control plane in memory; `run` answers with what was printed and the exit code. */
 export function setUp({ sandboxes = [], controlPlane: other = {}, deps = {}, variables = {} }: SetUpOptions = {}) {
   const printed = { out: "", err: "" };
@@ -87,6 +98,12 @@ export function setUp({ sandboxes = [], controlPlane: other = {}, deps = {}, var
       find(id);
       killed.push(id);
     },
+    egress: async () => ({ data: [], next_cursor: null, at: now }),
+    network: async (id) => aPolicyAnswer(id, { mode: "allow-all-but" }),
+    setNetwork: async (id, policy) => aPolicyAnswer(id, { mode: putNetworkSchema.parse(policy).mode }),
+    secrets: async () => [],
+    putSecret: async (name) => ({ object: "secret", name, version: 1, created_at: aTime, updated_at: aTime }),
+    removeSecret: async () => {},
     templates: async () => [],
     keys: async () => [],
     createKey: async (request) => {
@@ -136,6 +153,7 @@ export function setUp({ sandboxes = [], controlPlane: other = {}, deps = {}, var
     now: () => now,
     sleep: async () => {},
     readInput: async () => "",
+    readSecret: async () => "",
     variable: (name) => variables[name],
     connect: () => controlPlane,
     runPlatform: async (command, args, environment) => {

@@ -101,7 +101,8 @@ describe("a pause or a resume", () => {
       const { sandboxes } = world.platform;
       const told: unknown[] = [];
       world.ports.events.subscribe((event) => {
-        if (event.type === "sandbox.ended" || event.endpoint === null) return;
+        if (event.type !== "sandbox.running" && event.type !== "sandbox.resting") return;
+        if (event.endpoint === null) return;
         told.push([event.record.instanceId, event.endpoint]);
       });
       if (verb === "resume") await sandboxes.pause(aPrincipal, sandbox.id, aContext);

@@ -26,7 +26,6 @@ export const someConfig: PlatformConfig = {
 export const someInput: CreateInput = {
   template: { name: "base" },
   timeoutSeconds: null,
-  internetAccess: true,
   env: {},
 };
 

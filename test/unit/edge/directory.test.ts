@@ -2,7 +2,6 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { anEndedSandbox, anInstance, aSandbox, startOfTime } from "#test/support/fixtures.ts";
 import { type MemoryStores, makeMemoryStores } from "#test/support/memory-stores.ts";
 import { makeVirtualClock } from "#test/support/virtual-clock.ts";
-import { makeDecisionLines } from "../../../src/edge/egress-proxy/decision-lines.ts";
 import { makeTableDirectory } from "../../../src/edge/gateway/directory.ts";
 
 const endpoint = { kind: "tcp", host: "10.64.3.7", port: 7777, fingerprint: "ab" } as const;
@@ -59,26 +58,5 @@ describe("the gateway's directory", () => {
 
   it("says when there is none", async () => {
     expect(await resolve()).toBeUndefined();
-  });
-});
-
-describe("the egress proxy's log", () => {
-  it("has a line for each connection, and counts the refused", () => {
-    const lines: string[] = [];
-    const counted: string[] = [];
-    const log = makeDecisionLines((line) => void lines.push(line), { count: (name) => void counted.push(name) });
-    const decision = {
-      ...{ at: startOfTime, instanceId: "i1", sandboxId: "s1", projectId: "p1", method: "CONNECT" as const },
-      ...{ host: "example.com", port: 443, address: "192.0.2.1", reason: "public address" },
-      ...{ bytesIn: 5, bytesOut: 3, durationMs: 12 },
-    };
-    log.record({ ...decision, decision: "allow" });
-    log.record({ ...decision, decision: "deny", address: null, reason: "a reason\nof two lines" });
-    expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
-      { type: "egress", ...decision, at: "2027-01-15T08:00:00.000Z", decision: "allow" },
-      expect.objectContaining({ decision: "deny", reason: "a reason\nof two lines" }),
-    ]);
-    expect(lines.join("")).not.toContain("\n");
-    expect(counted).toEqual(["EgressDenied"]);
   });
 });

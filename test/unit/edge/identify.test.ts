@@ -1,12 +1,15 @@
+import { createHash } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Endpoint } from "#core/model.ts";
-import { anInstance, aSandbox } from "#test/support/fixtures.ts";
+import { aNetwork, anInstance, aSandbox } from "#test/support/fixtures.ts";
 import { type MemoryStores, makeMemoryStores } from "#test/support/memory-stores.ts";
 import { makeVirtualClock, type VirtualClock } from "#test/support/virtual-clock.ts";
 import { makeIdentify } from "../../../src/edge/egress-proxy/identify.ts";
 
 const host = "10.64.3.7";
-const endpoint: Endpoint = { kind: "tcp", host, port: 7777, fingerprint: "ab" };
+const credential = "c".repeat(43);
+const egressKeyHash = createHash("sha256").update(credential).digest("base64url");
+const endpoint: Endpoint = { kind: "tcp", host, port: 7777, fingerprint: "ab", egressKeyHash };
 const sandbox = aSandbox();
 const claimed = anInstance({ state: "claimed", sandboxId: sandbox.id, endpoint });
 
@@ -16,8 +19,8 @@ let lookUps = 0;
 let identify: ReturnType<typeof makeIdentify>;
 
 /** The answer, which may take its time. */
-async function identified(address: string) {
-  const answer = identify(address);
+async function identified(address: string, shown: string | null = credential) {
+  const answer = identify(address, shown);
   await clock.advance(2_000);
   return answer;
 }
@@ -39,16 +42,33 @@ beforeEach(() => {
   });
 });
 
-const identity = { sandboxId: sandbox.id, projectId: "p1", internetAccess: true };
+const identity = { sandboxId: sandbox.id, projectId: "p1", network: sandbox.network, brokered: [] };
 
 describe("whose address it is", () => {
   it("is the running sandbox's that the instance serves, with its rights", async () => {
     await stores.instances.insert(claimed);
-    await stores.sandboxes.insert(aSandbox({ internetAccess: false }));
+    await stores.sandboxes.insert(aSandbox({ network: aNetwork({ mode: "deny-all" }) }));
     expect(await identified(host)).toEqual({
       instanceId: claimed.id,
-      identity: { ...identity, internetAccess: false },
+      identity: { ...identity, network: aNetwork({ mode: "deny-all" }) },
     });
+  });
+
+  it("is nobody's without what the agent of the instance shows", async () => {
+    await stores.instances.insert(claimed);
+    await stores.sandboxes.insert(aSandbox());
+    expect(await identified(host, null)).toBeUndefined();
+    expect(await identified(host, "d".repeat(43))).toBeUndefined();
+    expect(await identified(host)).toMatchObject({ identity });
+    await stores.instances.insert(
+      anInstance({
+        id: "i2",
+        state: "claimed",
+        sandboxId: sandbox.id,
+        endpoint: { kind: "tcp", host: "10.64.3.8", port: 7777 },
+      }),
+    );
+    expect(await identified("10.64.3.8")).toBeUndefined();
   });
 
   it("is nobody's when no instance has it, or one that is warm or ending", async () => {
@@ -77,12 +97,12 @@ describe("whose address it is", () => {
     expect(await identified(host)).toEqual({ instanceId: claimed.id, identity: undefined });
   });
 
-  it("is asked once a second at most, and learned anew after it", async () => {
+  it("is asked twice a second at most, and learned anew after it", async () => {
     await stores.instances.insert(claimed);
     await stores.sandboxes.insert(sandbox);
-    await Promise.all([identify(host), identify(host)]);
-    await clock.advance(999);
-    await identify(host);
+    await Promise.all([identify(host, credential), identify(host, credential)]);
+    await clock.advance(499);
+    await identify(host, credential);
     expect(lookUps).toBe(1);
     await stores.sandboxes.replace({ ...sandbox, status: "deleting", version: 2 });
     await clock.advance(2);
@@ -91,7 +111,7 @@ describe("whose address it is", () => {
   });
 
   it("is looked for again for a moment before it is nobody's: the index follows the table late", async () => {
-    const answers = [identify(host), identify(host)];
+    const answers = [identify(host, credential), identify(host, credential)];
     await clock.advance(500);
     expect(lookUps).toBe(3);
     await stores.instances.insert(claimed);
@@ -120,8 +140,8 @@ describe("whose address it is", () => {
         },
       },
     });
-    await expect(failing(host)).rejects.toThrow("throttled");
-    const second = failing(host);
+    await expect(failing(host, credential)).rejects.toThrow("throttled");
+    const second = failing(host, credential);
     await clock.advance(2_000);
     expect(await second).toBeUndefined();
   });

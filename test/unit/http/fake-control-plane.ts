@@ -3,8 +3,9 @@ import { BulkheadError } from "#contracts/errors.ts";
 import type { ApiKeyRecord, Principal, SandboxRecord, TemplateRecord } from "#core/model.ts";
 import { makeControlApp } from "#http/app.ts";
 import type { ControlPlane } from "#http/control-plane.ts";
-import type { ControlConfig } from "#http/dependencies.ts";
+import type { ControlConfig, ControlDependencies } from "#http/dependencies.ts";
 import type { LogFields, Logger } from "#telemetry/logger.ts";
+import { aNetwork } from "#test/support/fixtures.ts";
 
 export const key = `hopx_live_AbCdEf123456.${"k".repeat(43)}`;
 export const id = "1763382095abcdefghij";
@@ -37,6 +38,9 @@ export function aSandbox(over: Partial<SandboxRecord> = {}): SandboxRecord {
     resources: { vcpu: 2, memory_mb: 1024, disk_mb: 2048 },
     enforced,
     internetAccess: true,
+    network: aNetwork(),
+    brokered: [],
+    secretNames: [],
     deadlines: {
       timeoutSeconds: 600,
       timeoutAt: now + 600_000,
@@ -71,6 +75,7 @@ export const template: TemplateRecord = {
   tags: [],
   idleTimeoutSeconds: null,
   maxLifetimeSeconds: null,
+  network: null,
   createdAt: now,
   updatedAt: now,
 };
@@ -115,7 +120,11 @@ function recording<T extends object>(group: string, calls: Call[], target: T): T
 }
 
 /** An app on a control plane that knows one key, one sandbox and one template; `calls` is what the app asked of it. */
-export function makeHarness(overrides: Overrides = {}, config: Partial<ControlConfig> = {}) {
+export function makeHarness(
+  overrides: Overrides = {},
+  config: Partial<ControlConfig> = {},
+  more: Pick<ControlDependencies, "secretValues"> = {},
+) {
   const calls: Call[] = [];
   const lines: { level: string; message: string; fields: LogFields }[] = [];
   const log = (level: string) => (message: string, fields?: LogFields) => {
@@ -150,7 +159,7 @@ export function makeHarness(overrides: Overrides = {}, config: Partial<ControlCo
     }),
     sandboxes: recording("sandboxes", calls, {
       create: async (_, input) => ({
-        sandbox: aSandbox({ internetAccess: input.internetAccess }),
+        sandbox: aSandbox({ internetAccess: input.network?.mode !== "deny-all" }),
         token: issue(),
       }),
       get: find,
@@ -160,6 +169,10 @@ export function makeHarness(overrides: Overrides = {}, config: Partial<ControlCo
         const found = await find(who, asked);
         const timeoutAt = seconds === null ? null : now + seconds * 1000;
         return { ...found, deadlines: { ...found.deadlines, timeoutSeconds: seconds, timeoutAt } };
+      },
+      setNetwork: async (who, asked, policy) => {
+        const found = await find(who, asked);
+        return { ...found, network: { ...policy, version: 2, source: "replaced", updatedAt: now } };
       },
       refreshToken: async (who, asked) => {
         await find(who, asked);
@@ -171,6 +184,16 @@ export function makeHarness(overrides: Overrides = {}, config: Partial<ControlCo
       start: find,
       ...overrides.sandboxes,
     }),
+    secrets: recording("secrets", calls, {
+      put: async (_, name) => ({ name, version: 1, createdAt: now, updatedAt: now }),
+      list: async () => [{ name: "github", version: 2, createdAt: now, updatedAt: now }],
+      remove: async () => undefined,
+      ...overrides.secrets,
+    }),
+    egress: recording("egress", calls, {
+      list: async () => ({ items: [], nextCursor: null }),
+      ...overrides.egress,
+    }),
     templates: recording("templates", calls, {
       get: async (asked) => (asked === template.name || asked === template.id ? template : undefined),
       list: async () => [template],
@@ -179,6 +202,7 @@ export function makeHarness(overrides: Overrides = {}, config: Partial<ControlCo
   };
   let tick = 0;
   const app = makeControlApp({
+    ...more,
     platform,
     logger,
     clock: { now: () => now, random: (bytes) => Uint8Array.from({ length: bytes }, () => tick++ % 251) },

@@ -9,6 +9,7 @@ import {
   tokenSchema,
 } from "#contracts/control/sandboxes.ts";
 import { BulkheadError } from "#contracts/errors.ts";
+import { closedPolicy } from "#core/network/policy.ts";
 import { anything, aSandbox, aText, id, makeHarness, now, principal, unknownId } from "./fake-control-plane.ts";
 
 describe("POST /v1/sandboxes", () => {
@@ -56,7 +57,7 @@ describe("POST /v1/sandboxes", () => {
         timeoutSeconds: 60,
         idleTimeoutSeconds: 30,
         maxLifetimeSeconds: 90,
-        internetAccess: false,
+        network: closedPolicy,
         env: { A: "1" },
       },
       {
@@ -75,7 +76,7 @@ describe("POST /v1/sandboxes", () => {
     [{ template_id: "2" }, { template: { id: "2" } }],
     [
       { template_name: "x", timeout_seconds: 0 },
-      { template: { name: "x" }, timeoutSeconds: null, internetAccess: true, env: {} },
+      { template: { name: "x" }, timeoutSeconds: null, env: {} },
     ],
     [
       { template_name: "x", timeout_seconds: null, env_vars: null, region: null },

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { makeAudit } from "#core/audit.ts";
 import { makeKeyService } from "#core/keys.ts";
+import type { Authority } from "#egress/certificates/authority.ts";
 import { noopLogger } from "#telemetry/logger.ts";
 import { makeMemoryStores } from "#test/support/memory-stores.ts";
 import { makeVirtualClock } from "#test/support/virtual-clock.ts";
+import { ensureAuthority } from "../../../lambdas/bootstrap/egress-authority.ts";
 import { ensureFirstKey, type StoredKey } from "../../../lambdas/bootstrap/first-key.ts";
 import { oldestKeyAgeDays } from "../../../lambdas/bootstrap/key-age.ts";
 
@@ -66,5 +68,34 @@ describe("the deployment's first key", () => {
     expect(oldestKeyAgeDays(await stores.keys.list("default"), clock.now())).toBe(40);
     await clock.advance(60 * day);
     expect(oldestKeyAgeDays(await stores.keys.list("default"), clock.now())).toBe(0);
+  });
+});
+
+describe("the egress CA", () => {
+  const ca = { keyPem: "key", certificatePem: "certificate" };
+  const ensure = (certificate: string | undefined, written: "written" | "lost" = "written") => {
+    const created: Authority[] = [];
+    const done = ensureAuthority({
+      certificate: async () => certificate,
+      make: async () => ca,
+      create: async (authority) => {
+        created.push(authority);
+        return written;
+      },
+    });
+    return { done, created };
+  };
+
+  it("is made once", async () => {
+    const first = ensure(undefined);
+    expect(await first.done).toBe("made");
+    expect(first.created).toEqual([ca]);
+    const next = ensure("certificate");
+    expect(await next.done).toBe("kept");
+    expect(next.created).toEqual([]);
+  });
+
+  it("is another's when two make it at once", async () => {
+    expect(await ensure(undefined, "lost").done).toBe("kept");
   });
 });

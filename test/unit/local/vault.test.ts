@@ -34,11 +34,3 @@ it("refuses a key that others can read, that is a link, or that is none", () => 
   writeFileSync(keyFile, "short");
   expect(() => makeLocalVault({ keyFile })).toThrow(/32 bytes/);
 });
-
-it("says that there are no secrets here, and which variables asked for one", async () => {
-  const vault = makeLocalVault({ keyFile: `${directory}/key` });
-  await expect(vault.resolve("p1", { DB: "db#password" })).rejects.toMatchObject({
-    code: "INVALID_REQUEST",
-    message: expect.stringContaining("DB") as string,
-  });
-});

@@ -64,6 +64,29 @@ describe("redaction in the logger", () => {
   });
 });
 
+describe("known values", () => {
+  const value = "known-value-0123";
+  const hide = (text: string) => text.replaceAll(value, "[secret N]");
+
+  it("are hidden in messages, fields, names of fields and errors, before anything is cut", () => {
+    const lines: string[] = [];
+    const logger = makeJsonLogger({ level: "debug", write: (line) => lines.push(line), now: () => 0, hide });
+    logger.child({ bound: value }).warn(`m ${value}`, {
+      [value]: 1,
+      deep: [{ text: `${"x".repeat(4090)}${value}` }],
+      error: new Error(value, { cause: { why: value } }),
+    });
+    expect(lines.join()).not.toContain(value.slice(0, 7));
+    expect(lines.join()).toContain("m [secret N]");
+  });
+
+  it("do not take out what the platform itself has named: nobody hides behind a secret", () => {
+    const known = { sandbox: value, sandboxId: value, instance_id: value, projectId: value, keyId: value };
+    expect(redact(known, hide)).toEqual(known);
+    expect(redact({ requestId: value }, hide)).toEqual({ requestId: "[secret N]" });
+  });
+});
+
 describe("the JSON logger", () => {
   it("writes nothing below its level and binds a child's fields", () => {
     const lines: string[] = [];

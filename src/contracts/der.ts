@@ -13,10 +13,14 @@ function element(tag: number, ...content: readonly Buffer[]): Buffer {
 export const sequence = (...items: readonly Buffer[]): Buffer => element(0x30, ...items);
 export const set = (...items: readonly Buffer[]): Buffer => element(0x31, ...items);
 export const utf8 = (text: string): Buffer => element(0x0c, Buffer.from(text));
-/** Whole octets. */
-export const bitString = (bytes: Buffer): Buffer => element(0x03, Buffer.from([0]), bytes);
+export const octetString = (bytes: Buffer): Buffer => element(0x04, bytes);
+export const yes = element(0x01, Buffer.from([0xff]));
+/** The bits of whole octets but for the `unused` last ones. */
+export const bitString = (bytes: Buffer, unused = 0): Buffer => element(0x03, Buffer.from([unused]), bytes);
 /** `[number]`, constructed. */
 export const explicit = (number: number, content: Buffer): Buffer => element(0xa0 + number, content);
+/** `[number]` in place of a primitive's own tag. */
+export const implicit = (number: number, bytes: Buffer): Buffer => element(0x80 + number, bytes);
 
 /** A number that is not negative, big-endian. */
 export function integer(bytes: Buffer): Buffer {
@@ -25,10 +29,10 @@ export function integer(bytes: Buffer): Buffer {
   return element(0x02, (digits[0] ?? 0) & 0x80 ? Buffer.from([0]) : Buffer.alloc(0), digits);
 }
 
-/** GeneralizedTime, which knows years after 2049. */
+/** UTCTime up to 2049, GeneralizedTime from then on (RFC 5280 §4.1.2.5). */
 export function time(at: number): Buffer {
   const text = new Date(at).toISOString().replaceAll(/[-:T]|\.\d+/g, "");
-  return element(0x18, Buffer.from(text));
+  return text < "2050" ? element(0x17, Buffer.from(text.slice(2))) : element(0x18, Buffer.from(text));
 }
 
 export function objectId(dotted: string): Buffer {
