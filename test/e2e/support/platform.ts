@@ -58,12 +58,17 @@ export async function freePort(): Promise<number> {
 /** Runs `bulkhead` with arguments and waits for its end. */
 export async function bulkhead(
   args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly timeoutMs?: number;
+    readonly input?: string;
+  } = {},
 ): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
   const child = spawn(process.execPath, [bulkheadCommand, ...args], {
     env: { ...process.env, ...options.env },
     timeout: options.timeoutMs ?? 60_000,
   });
+  child.stdin.end(options.input ?? "");
   const written = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => (written.stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (written.stderr += chunk.toString()));
