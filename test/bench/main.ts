@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { egress } from "./egress/egress.ts";
 import { floors } from "./floors.ts";
 import { cold, crowd, warm } from "./latency.ts";
 import { methods } from "./methods.ts";
@@ -22,6 +23,7 @@ const parts: readonly (readonly [string, () => Promise<Row[]>])[] = [
   ["cold", () => cold(few ? 5 : 30)],
   ["files", () => transfers(few ? 2 : 7)],
   ["methods", () => methods(few ? 10 : 100)],
+  ["egress", () => egress(few)],
   ["crowd", () => (few ? crowd(10, 20) : crowd(100, 200))],
 ];
 
