@@ -58,6 +58,9 @@ const concrete = (path: string) => path.replaceAll(/\{\w+\}/g, "some-id");
 const read = [
   "GET /v1/sandboxes",
   "GET /v1/sandboxes/{id}",
+  "GET /v1/sandboxes/{id}/network",
+  "GET /v1/egress",
+  "GET /v1/secrets",
   "GET /v1/capacity",
   "GET /v1/templates",
   "GET /v1/templates/{name}",
@@ -69,6 +72,7 @@ const use = [
   "POST /v1/sandboxes",
   "DELETE /v1/sandboxes/{id}",
   "PUT /v1/sandboxes/{id}/timeout",
+  "PUT /v1/sandboxes/{id}/network",
   ...["token/refresh", "pause", "resume", "start", "stop"].map((verb) => `POST /v1/sandboxes/{id}/${verb}`),
 ];
 const guarded = apiRoutes.filter(({ open }) => !open).map(({ method, path }) => `${method} ${path}`);
