@@ -1,16 +1,21 @@
 """An interpreter that keeps its variables: runs one cell after the other with IPython's InteractiveShell.
 
 Requests are lines of JSON on descriptor 3, answers lines of JSON on descriptor 4. Output goes to descriptors 1 and 2 as it comes;
-after each cell a mark that the request names is written to both, so that the reader knows where its output ends.
+after each cell a mark that the request names is written to both, so that the reader knows where its output ends. Only the process
+that started here does any of this: one that a cell forks ends where its cell does.
 """
 
+import atexit
 import json
 import os
 import signal
 import sys
+import threading
 
 REQUEST_FD = 3
 ANSWER_FD = 4
+# The process that reads and answers.
+KERNEL = os.getpid()
 # Bytes of one kind of output; beyond, a note takes its place.
 LIMIT = 8 * 1024 * 1024
 # The value of the last expression is for reading.
@@ -108,6 +113,13 @@ def make_shell(outputs):
         display_pub_class = Type(Publisher)
         displayhook_class = Type(Hook)
 
+        def showtraceback(self, *arguments, **options):
+            error = sys.exc_info()[1]
+            # That a kernel does not end so is nothing to tell a child, which does.
+            if isinstance(error, SystemExit):
+                end_child(error)
+            super().showtraceback(*arguments, **options)
+
         def _showtraceback(self, etype, evalue, stb):
             sys.stderr.write(self.InteractiveTB.stb2text(stb) + "\n")
 
@@ -174,13 +186,66 @@ class Environment:
         return restore
 
 
-def mark(text):
-    """The end of a cell's output, on both streams. A cell that closed one of them has no output there."""
+def flush():
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):
+        except Exception:
+            # What the cell took away or closed has no last words.
             pass
+
+
+# In a child: whether it was kept from what is the kernel's.
+begun = False
+
+
+def begin_child():
+    """Takes what is the kernel's from a child, and nothing from the children of that."""
+    global begun
+    if begun:
+        return
+    begun = True
+    for descriptor in (REQUEST_FD, ANSWER_FD):
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass
+    # Exit handlers would remove what the kernel still needs.
+    atexit._clear()
+
+
+def end_child(error):
+    """Ends this process as an interpreter ends its program, unless it is the kernel."""
+    if os.getpid() == KERNEL:
+        return
+    # Libraries fork without the interpreter's knowledge.
+    begin_child()
+    code = 0 if error is None else 1
+    try:
+        if isinstance(error, SystemExit):
+            code = exit_code(error.code)
+        threading._shutdown()
+        atexit._run_exitfuncs()
+    finally:
+        flush()
+        if isinstance(error, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        os._exit(code)
+
+
+def exit_code(value):
+    if value is None:
+        return 0
+    if isinstance(value, int):
+        return value & 0xFF
+    print(value, file=sys.stderr)
+    return 1
+
+
+def mark(text):
+    """The end of a cell's output, on both streams. A cell that closed one of them has no output there."""
+    flush()
     for descriptor in (1, 2):
         try:
             os.write(descriptor, text)
@@ -196,14 +261,17 @@ def run_cell(shell, outputs, environment, request):
     success = False
     try:
         outcome = shell.run_cell(request["code"], store_history=True, silent=False)
+        end_child(outcome.error_in_exec)
         success = outcome.success
         if success:
             show_frame(outputs, outcome.result)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         sys.stderr.write("KeyboardInterrupt\n")
+        end_child(error)
     except BaseException as error:
         # IPython's own machinery failed, e.g. for want of memory.
         sys.stderr.write("%s: %s\n" % (type(error).__name__, error))
+        end_child(error)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         restore()
@@ -230,6 +298,8 @@ def main():
     # What a cell starts must not hold these open.
     for descriptor in (REQUEST_FD, ANSWER_FD):
         os.set_inheritable(descriptor, False)
+    # What is printed before a fork is printed once.
+    os.register_at_fork(before=flush, after_in_child=begin_child)
     answers = os.fdopen(ANSWER_FD, "w", encoding="utf-8", closefd=False)
 
     def say(text):
