@@ -120,7 +120,7 @@ export const attempts = attemptsOf("files", [
       const out = await shell(attacker, "ls /etc/evil /tmp/evil-out /evil 2>/dev/null; true");
       return judged(
         out.trim() === "" || out.trim() === "/tmp/evil-out",
-        `answers ${seen.join(", ")}; outside of the roots: nothing`,
+        `answers ${seen.join(", ")}; outside of its directory: ${out.trim() || "nothing"}`,
       );
     },
   },

@@ -43,27 +43,28 @@ const refusedTo = (name: string, forge: (world: HostileWorld, token: Token) => P
 export const attempts = attemptsOf("gateway", [
   refusedTo("of one's own for another sandbox", ({ attacker }) => attacker.getToken()),
   refusedTo("without a signature (alg none)", ({ victim }, { claims }) => {
-    return `${encode({ alg: "none", typ: "JWT" })}.${encode({ ...claims, sub: victim.sandboxId, aud: victim.sandboxId })}.`;
+    return `${encode({ alg: "none", typ: "JWT" })}.${encode({ ...claims, sub: victim.sandboxId })}.`;
   }),
   refusedTo("signed with the public key as a shared secret (HS256)", ({ victim, platform }, { header, claims }) => {
     const pem = createPublicKey(readFileSync(join(platform.home, "signing-key.pem"))).export({
       type: "spki",
       format: "pem",
     });
-    const text = `${encode({ ...header, alg: "HS256" })}.${encode({ ...claims, sub: victim.sandboxId, aud: victim.sandboxId })}`;
+    const text = `${encode({ ...header, alg: "HS256" })}.${encode({ ...claims, sub: victim.sandboxId })}`;
     return `${text}.${createHmac("sha256", pem).update(text).digest("base64url")}`;
   }),
   refusedTo("signed by a key of one's own", ({ victim }, { header, claims }) => {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const text = `${encode(header)}.${encode({ ...claims, sub: victim.sandboxId, aud: victim.sandboxId })}`;
+    const text = `${encode(header)}.${encode({ ...claims, sub: victim.sandboxId })}`;
     return `${text}.${sign("sha256", Buffer.from(text), { key: privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
   }),
   refusedTo("with another subject and the old signature", ({ victim }, { header, claims, signature }) => {
-    return `${encode(header)}.${encode({ ...claims, sub: victim.sandboxId, aud: victim.sandboxId })}.${signature}`;
+    return `${encode(header)}.${encode({ ...claims, sub: victim.sandboxId })}.${signature}`;
   }),
-  refusedTo("that was cut, doubled, or is no token", async ({ attacker }) => {
-    const token = await attacker.getToken();
-    return `${token.slice(0, -8)}.${token}`;
+  refusedTo("that is the other sandbox's own, with its signature changed", async ({ victim }) => {
+    const token = await victim.getToken();
+    const end = token.slice(-10);
+    return token.slice(0, -10) + (end.startsWith("A") ? "B" : "A") + end.slice(1);
   }),
   {
     tried: "the stolen token of a sandbox that has ended",
