@@ -7,7 +7,7 @@ const layers = {
   aws: ["core", "contracts", "telemetry"],
   bridge: ["core", "contracts", "telemetry"],
   agent: ["contracts", "telemetry"],
-  gateway: ["contracts", "telemetry", "core/(ports|model|tokens)"],
+  gateway: ["contracts", "telemetry", "core/(ports|model|tokens|access)"],
   egress: ["contracts", "telemetry", "core/(ports|model|network|delivered-secrets)"],
   edge: ["contracts", "telemetry", "core", "aws", "gateway", "egress"],
   cli: ["contracts"],

@@ -1,12 +1,14 @@
 import * as z from "zod";
-import { keyScopes, type Principal } from "#core/model.ts";
+import { environmentSchema, scopeSchema } from "#contracts/access.ts";
+import type { Principal } from "#core/model.ts";
 
 /** What our authorizer hands over; API Gateway passes texts only. */
 const authorizerSchema = z.object({
   projectId: z.string().min(1),
   keyId: z.string().min(1),
+  environment: environmentSchema.nullable().catch(null),
   scopes: z.string().transform((text, context) => {
-    const scopes = z.array(z.enum(keyScopes)).safeParse(text.split(","));
+    const scopes = z.array(scopeSchema).safeParse(text.split(","));
     if (scopes.success) return scopes.data;
     context.addIssue({ code: "custom", message: "unknown scope" });
     return z.NEVER;
@@ -32,7 +34,12 @@ export function restPrincipal(defaultProject: string): (bindings: unknown) => Pr
     const key = authorizerSchema.safeParse(authorizer);
     if (key.success) return key.data;
     if (identity.userArn == null || identity.userArn === "") return undefined;
-    return { projectId: defaultProject, keyId: `iam:${roleOf(identity.userArn)}`, scopes: ["admin"] };
+    return {
+      projectId: defaultProject,
+      keyId: `iam:${roleOf(identity.userArn)}`,
+      scopes: ["admin"],
+      environment: null,
+    };
   };
 }
 

@@ -28,7 +28,8 @@ export const refusedAgent: AgentPort = {
   env: noAgent,
 };
 
-export const refusedSigner: TokenSigner = { sign: refuse("signing key") };
+const noKey = refuse("signing key");
+export const refusedSigner: TokenSigner = { sign: noKey, signLink: noKey };
 
 const noVault = refuse("vault");
 export const refusedVault: Vault = { seal: noVault, open: noVault, resolve: noVault };

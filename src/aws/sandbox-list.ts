@@ -40,14 +40,16 @@ export async function listSandboxes(
 
 /** Records read at a time where few of them may match. */
 const filteredStep = 250;
-const isFiltered = ({ statuses, region }: SandboxQuery) => statuses !== null || region !== null;
+const isFiltered = ({ statuses, region, environment }: SandboxQuery) =>
+  statuses !== null || region !== null || environment != null;
 
 const orderOf = (record: SandboxRecord) => sortKeyOf(record.createdAt, record.id);
 
 function matches(record: SandboxRecord, query: SandboxQuery): boolean {
   return (
     (query.statuses === null || query.statuses.includes(record.status)) &&
-    (query.region === null || record.region === query.region)
+    (query.region === null || record.region === query.region) &&
+    (query.environment == null || record.environment === null || record.environment === query.environment)
   );
 }
 

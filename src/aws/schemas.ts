@@ -1,11 +1,12 @@
 import * as z from "zod";
+import { environmentSchema, scopeSchema } from "#contracts/access.ts";
 import { networkModes, networkSources } from "#contracts/control/network.ts";
 import { endReasons, enforcementSchema, resourcesSchema, sandboxStatuses } from "#contracts/domain.ts";
-import { instanceStates, keyScopes } from "#core/model.ts";
+import { instanceStates } from "#core/model.ts";
 import { closedPolicy, openPolicy } from "#core/network/policy.ts";
 
 /** Raise with a shape of a stored item: test/contract/shapes.test.ts compares each with the one that was last released. */
-export const schemaVersion = 4;
+export const schemaVersion = 5;
 
 const at = z.number();
 
@@ -56,6 +57,28 @@ const sandboxShape = z.object({
     )
     .default([]),
   secretNames: z.array(z.string()).default([]),
+  /** The next three are absent before schema version 5. */
+  environment: environmentSchema.nullable().default(null),
+  ports: z
+    .array(
+      z.object({
+        port: z.number(),
+        visibility: z.enum(["public", "link"]),
+        publishedAt: at,
+        linkGeneration: z.number(),
+      }),
+    )
+    .default([]),
+  quarantine: z
+    .object({
+      at,
+      by: z.string(),
+      reason: z.string(),
+      until: at,
+      before: z.enum(["running", "paused", "stopped"]),
+    })
+    .nullable()
+    .default(null),
   deadlines: z.object({
     timeoutSeconds: z.number().nullable(),
     timeoutAt: at.nullable(),
@@ -139,7 +162,20 @@ export const keyItemSchema = z.object({
   hash: z.string(),
   name: z.string(),
   projectId: z.string(),
-  scopes: z.array(z.enum(keyScopes)),
+  scopes: z.array(scopeSchema),
+  /** The next five are absent before schema version 5. */
+  environment: environmentSchema.nullable().default(null),
+  rotateAt: at.nullable().default(null),
+  replacedBy: z.string().nullable().default(null),
+  limits: z
+    .object({
+      maxSandboxes: z.number().nullable(),
+      createsPerMinute: z.number().nullable(),
+      requestsPerMinute: z.number().nullable(),
+    })
+    .nullable()
+    .default(null),
+  decoyFor: z.string().nullable().default(null),
   createdAt: at,
   expiresAt: at.nullable(),
   revokedAt: at.nullable(),
@@ -151,6 +187,9 @@ export const auditItemSchema = z.object({
   id: z.string(),
   projectId: z.string(),
   actor: z.string(),
+  /** Absent before schema version 5, as `latencyMs`. */
+  scopes: z.array(z.string()).default([]),
+  latencyMs: z.number().nullable().default(null),
   action: z.string(),
   target: z.string().nullable(),
   outcome: z.enum(["allowed", "refused", "failed"]),

@@ -42,10 +42,16 @@ export const errorRegistry = {
   SANDBOX_STOPPED: { status: 409, retryable: false },
   /** The sandbox has ended; the body carries its end reason. */
   SANDBOX_EXPIRED: { status: 410, retryable: false },
+  /** The sandbox is held for inspection. */
+  SANDBOX_QUARANTINED: { status: 409, retryable: false },
   PAYLOAD_TOO_LARGE: { status: 413, retryable: false },
   FILE_OPERATION_FAILED: { status: 422, retryable: false },
   /** This host cannot hold a limit the sandbox must have, or the template could not be prepared: no repeat helps, an operator does. */
   HOST_UNSUITABLE: { status: 422, retryable: false },
+  /** What the project's live sandboxes have cost this month has reached its cap. The message must contain "limit", as above. */
+  SPEND_LIMIT_REACHED: { status: 403, retryable: false },
+  /** Nobody has published this port, or the link to it is not valid any more. */
+  PORT_NOT_PUBLISHED: { status: 404, retryable: false },
   RATE_LIMIT_EXCEEDED: { status: 429, retryable: true },
   INTERNAL_ERROR: { status: 500, retryable: true },
   /** The agent did not answer although the sandbox is thought to run. */

@@ -13,6 +13,10 @@ export interface AuditedOperation {
   readonly action: string;
   readonly target: string | null;
   readonly context: RequestContext | null;
+  /** What the caller was allowed. @default - nothing is known */
+  readonly scopes?: readonly string[];
+  /** @default - it took no time */
+  readonly startedAt?: number;
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
@@ -32,7 +36,12 @@ export interface Audit {
   ): Promise<T>;
   /** As `around` for what changes nothing: the caller does not wait for the record, and what cannot be stored is logged. */
   aroundRead<T>(operation: AuditedOperation, work: () => Promise<T>): Promise<T>;
+  /** Records what came out elsewhere. Nobody waits for it, and what cannot be stored is logged. */
+  note(operation: AuditedOperation, outcome: AuditEvent["outcome"], more?: Readonly<Record<string, unknown>>): void;
 }
+
+/** Project of what nobody's project is known of. */
+export const platformProject = "platform";
 
 /** The event of a making, for whoever stores what is made. */
 export type Entry = (target: string) => AuditEvent;
@@ -43,7 +52,15 @@ export function operationOf(
   action: string,
   target: string | null,
 ): AuditedOperation {
-  return { projectId: principal.projectId, actor: principal.keyId, action, target, context };
+  return {
+    projectId: principal.projectId,
+    actor: principal.keyId,
+    scopes: principal.scopes,
+    action,
+    target,
+    context,
+    ...(context.startedAt !== undefined && { startedAt: context.startedAt }),
+  };
 }
 
 export function makeAudit(
@@ -62,6 +79,8 @@ export function makeAudit(
     id: makeRequestId(clock).slice(4),
     projectId: operation.projectId,
     actor: operation.actor,
+    scopes: operation.scopes ?? [],
+    latencyMs: operation.startedAt === undefined ? null : clock.now() - operation.startedAt,
     action: operation.action,
     target: targetOf(operation, hideFor(operation.projectId)),
     outcome,
@@ -76,7 +95,7 @@ export function makeAudit(
   }
 
   /** Where nothing can be refused any more. */
-  async function note(noted: AuditEvent): Promise<void> {
+  async function store(noted: AuditEvent): Promise<void> {
     try {
       await log.append(noted);
     } catch (unwritten) {
@@ -87,13 +106,14 @@ export function makeAudit(
 
   return {
     allowed: (operation) => log.append(event(operation, "allowed", {})),
+    note: (operation, outcome, more = {}) => void store(event(operation, outcome, more)),
     async around(operation, work) {
       try {
         const result = await work();
         await log.append(event(operation, "allowed", {}));
         return result;
       } catch (thrown) {
-        await note(failure(operation, thrown));
+        await store(failure(operation, thrown));
         throw thrown;
       }
     },
@@ -109,17 +129,17 @@ export function makeAudit(
         if (entered.length === 0) await log.append(event({ ...operation, target: target(result) }, "allowed", {}));
         return result;
       } catch (thrown) {
-        await note(failure(operation, thrown));
+        await store(failure(operation, thrown));
         throw thrown;
       }
     },
     async aroundRead(operation, work) {
       try {
         const result = await work();
-        void note(event(operation, "allowed", {}));
+        void store(event(operation, "allowed", {}));
         return result;
       } catch (thrown) {
-        void note(failure(operation, thrown));
+        void store(failure(operation, thrown));
         throw thrown;
       }
     },

@@ -1,4 +1,5 @@
 import type { Logger } from "#telemetry/logger.ts";
+import type { Signals } from "./alerts/signals.ts";
 import type { Audit } from "./audit.ts";
 import type { PlatformConfig } from "./config.ts";
 import type { SecretMemory } from "./delivered-secrets.ts";
@@ -37,6 +38,8 @@ export interface PlatformPorts {
   readonly secrets?: SecretStore | undefined;
   readonly admission: LaunchAdmission;
   readonly events: Events;
+  /** @default - nobody listens */
+  readonly signals?: Signals | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** @default - values of secrets are not known, and so not hidden in what is written */

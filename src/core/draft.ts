@@ -46,6 +46,7 @@ export function makeDraft(
   return {
     id,
     projectId: principal.projectId,
+    environment: principal.environment,
     createdByKeyId: principal.keyId,
     templateName: template.name,
     templateId: template.id,
@@ -60,6 +61,8 @@ export function makeDraft(
     network,
     brokered: (input.brokered ?? []).map((secret) => ({ ...secret, placeholder: makePlaceholder(deps.ports.clock) })),
     secretNames: Object.keys(input.secrets ?? {}),
+    ports: [],
+    quarantine: null,
     deadlines,
     createdAt: now,
     startedAt: null,

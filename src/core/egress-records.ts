@@ -1,4 +1,4 @@
-import { requireScope } from "./access.ts";
+import { requireAccess } from "./access.ts";
 import { type Audit, operationOf } from "./audit.ts";
 import type { EgressRow, Principal, RequestContext } from "./model.ts";
 import type { EgressQuery, EgressStore, Page } from "./ports.ts";
@@ -18,7 +18,7 @@ export function makeEgressService({
   return {
     list: (principal, query, context) =>
       audit.aroundRead(operationOf(principal, context, "egress.list", query.sandboxId), () => {
-        requireScope(principal, "read");
+        requireAccess(principal, "network:read");
         return egress.list(principal.projectId, query);
       }),
   };

@@ -1,9 +1,10 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { permissionsOf, type Scope } from "#contracts/access.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import { apiKeySchema, makeKeyId } from "#contracts/ids.ts";
-import { requireScope } from "./access.ts";
+import { requireAccess } from "./access.ts";
 import { type Audit, operationOf } from "./audit.ts";
-import type { ApiKeyRecord, KeyScope, Principal, RequestContext } from "./model.ts";
+import type { ApiKeyRecord, Principal, RequestContext } from "./model.ts";
 import type { Clock, KeyStore } from "./ports.ts";
 
 /** A verified key is trusted this long without another look: a revocation takes effect within it. */
@@ -16,7 +17,7 @@ export interface NewKey {
   readonly name: string;
   /** null: never; left out: 90 days. */
   readonly expiresInSeconds?: number | null;
-  readonly scopes?: readonly KeyScope[];
+  readonly scopes?: readonly Scope[];
 }
 
 export interface KeyService {
@@ -66,6 +67,11 @@ export function makeKeyService(deps: KeyDeps): KeyService {
       scopes: request.scopes ?? ["manage"],
       createdAt: now,
       expiresAt: seconds === null ? null : now + seconds * 1000,
+      environment: null,
+      rotateAt: seconds === null ? null : now + seconds * 1000,
+      replacedBy: null,
+      limits: null,
+      decoyFor: null,
       revokedAt: null,
       lastUsedAt: null,
     };
@@ -102,22 +108,22 @@ export function makeKeyService(deps: KeyDeps): KeyService {
         throw invalid("This API key has expired. Create another with `bulkhead keys create`.");
       }
       noteUse(record.id);
-      return { projectId: record.projectId, keyId: record.id, scopes: record.scopes };
+      return { projectId: record.projectId, keyId: record.id, scopes: record.scopes, environment: record.environment };
     },
     create: (principal, request, context) =>
       audit.around({ ...operationOf(principal, context, "key.create", null), details: { name: request.name } }, () => {
-        requireScope(principal, "manage");
-        for (const scope of request.scopes ?? []) requireScope(principal, scope);
+        requireAccess(principal, "keys:write");
+        for (const permission of permissionsOf(request.scopes ?? [])) requireAccess(principal, permission);
         return issue(principal.projectId, request);
       }),
     list: (principal, context) =>
       audit.aroundRead(operationOf(principal, context, "key.list", null), () => {
-        requireScope(principal, "manage");
+        requireAccess(principal, "keys:read");
         return keys.list(principal.projectId);
       }),
     revoke: (principal, id, context) =>
       audit.around(operationOf(principal, context, "key.revoke", id), async () => {
-        requireScope(principal, "manage");
+        requireAccess(principal, "keys:write");
         const record = await keys.get(id);
         if (record?.projectId !== principal.projectId)
           throw new BulkheadError("RESOURCE_NOT_FOUND", `API key ${id} not found`);

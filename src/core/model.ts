@@ -1,3 +1,4 @@
+import type { Environment, Scope } from "#contracts/access.ts";
 import type { EndReason, Enforcement, Resources, SandboxStatus } from "#contracts/domain.ts";
 import type { AskedPolicy, NetworkPolicy } from "./network/policy.ts";
 
@@ -26,10 +27,34 @@ export interface BrokeredSecret {
   readonly use: string;
 }
 
+/** A port of a sandbox that is reachable without the sandbox's token. */
+export interface PublishedPort {
+  readonly port: number;
+  /** `public`: by everyone; `link`: by the holders of signed links. */
+  readonly visibility: "public" | "link";
+  readonly publishedAt: number;
+  /** Links signed with another generation are refused; raising it ends them all. */
+  readonly linkGeneration: number;
+}
+
+/** Held for inspection: nothing goes out, no token is taken, its processes stand still, its files stay. */
+export interface Quarantine {
+  readonly at: number;
+  /** Key id, role, or the name of the alert that asked for it. */
+  readonly by: string;
+  readonly reason: string;
+  /** When it ends unless it was released or ended before. */
+  readonly until: number;
+  /** What it was, and goes back to when it is released. */
+  readonly before: "running" | "paused" | "stopped";
+}
+
 /** One sandbox as stored. */
 export interface SandboxRecord {
   readonly id: string;
   readonly projectId: string;
+  /** Of the key that made it; null: any key of the project may use it. */
+  readonly environment: Environment | null;
   /** Id (public part) of the API key that made it. */
   readonly createdByKeyId: string;
   readonly templateName: string;
@@ -49,6 +74,8 @@ export interface SandboxRecord {
   readonly brokered: readonly BrokeredSecret[];
   /** Variables that were given the value of a secret. */
   readonly secretNames: readonly string[];
+  readonly ports: readonly PublishedPort[];
+  readonly quarantine: Quarantine | null;
   readonly deadlines: Deadlines;
   readonly createdAt: number;
   readonly startedAt: number | null;
@@ -124,9 +151,12 @@ export interface TemplateRecord {
   readonly updatedAt: number;
 }
 
-/** Scopes of an API key, from weakest to strongest. */
-export const keyScopes = ["read", "use", "manage", "admin"] as const;
-export type KeyScope = (typeof keyScopes)[number];
+/** What one key may use, below what its project may; null: as its project. */
+export interface KeyLimits {
+  readonly maxSandboxes: number | null;
+  readonly createsPerMinute: number | null;
+  readonly requestsPerMinute: number | null;
+}
 
 export interface ApiKeyRecord {
   /** The public 12 characters. */
@@ -135,10 +165,19 @@ export interface ApiKeyRecord {
   readonly hash: string;
   readonly name: string;
   readonly projectId: string;
-  readonly scopes: readonly KeyScope[];
+  /** null: of all. */
+  readonly environment: Environment | null;
+  readonly scopes: readonly Scope[];
   readonly createdAt: number;
   /** null: never. */
   readonly expiresAt: number | null;
+  /** When it should be replaced; an alert says so from then on. null: never. */
+  readonly rotateAt: number | null;
+  /** The key that took its place; it works on until `expiresAt`. */
+  readonly replacedBy: string | null;
+  readonly limits: KeyLimits | null;
+  /** A decoy that was laid into this sandbox: whoever shows it has looked where nothing was given. */
+  readonly decoyFor: string | null;
   readonly revokedAt: number | null;
   readonly lastUsedAt: number | null;
 }
@@ -146,8 +185,13 @@ export interface ApiKeyRecord {
 /** Who asks: made by authentication, passed to every operation. */
 export interface Principal {
   readonly projectId: string;
+  /** Key id, or `iam:` and the role. */
   readonly keyId: string;
-  readonly scopes: readonly KeyScope[];
+  readonly scopes: readonly Scope[];
+  /** null: all of the project's. */
+  readonly environment: Environment | null;
+  /** @default - as the project's */
+  readonly limits?: KeyLimits | null;
 }
 
 /** Circumstances of one request, for audit. */
@@ -155,6 +199,8 @@ export interface RequestContext {
   readonly requestId: string;
   readonly sourceIp: string | null;
   readonly userAgent: string | null;
+  /** When it arrived. @default - unknown */
+  readonly startedAt?: number;
 }
 
 /** One connection out of a sandbox, or one that was refused (`egressRowSchema` says what each field means). */
@@ -190,14 +236,18 @@ export interface AuditEvent {
   /** Sorts and identifies events of one moment. */
   readonly id: string;
   readonly projectId: string;
-  /** Key id, "system" for the sweeper, "agent" for an instance's own end. */
+  /** Key id, `iam:` and a role, `token:` and a sandbox, `link:` and a sandbox; "system" for the platform, "agent" for an instance's own end, "nobody" where nobody was known. */
   readonly actor: string;
-  /** e.g. "sandbox.create", "key.revoke". */
+  /** What the caller was allowed; empty where that is not known. */
+  readonly scopes: readonly string[];
+  /** e.g. "sandbox.create", "key.revoke", "exec.run". */
   readonly action: string;
   readonly target: string | null;
   readonly outcome: "allowed" | "refused" | "failed";
   readonly requestId: string | null;
   readonly sourceIp: string | null;
+  /** From the beginning of the operation to its outcome; null where that is no time. */
+  readonly latencyMs: number | null;
   /** Never values of secrets or env. */
   readonly details: Readonly<Record<string, unknown>>;
 }

@@ -26,7 +26,7 @@ export function makePausing(deps: CoreDeps): Pausing {
 
   /** One that is running or paused: the states that these operations lead to and from. */
   async function requirePausing(principal: Principal, id: string): Promise<SandboxRecord> {
-    const record = await findLiveSandbox(sandboxes, principal, id);
+    const record = await findLiveSandbox(sandboxes, { principal, permission: "sandboxes:update", id });
     if (record.status === "running" || record.status === "paused") return record;
     throw notNow(record);
   }
@@ -85,7 +85,7 @@ export function makePausing(deps: CoreDeps): Pausing {
       await takeBack(principal, id);
       throw thrown;
     }
-    const now = await findLiveSandbox(sandboxes, principal, id);
+    const now = await findLiveSandbox(sandboxes, { principal, permission: "sandboxes:update", id });
     if (now.status === "running" && now.instanceId === record.instanceId) await agent.thaw(endpoint);
     return now;
   }

@@ -1,3 +1,4 @@
+import type { Environment } from "#contracts/access.ts";
 import type { ActivateRequest, AgentState, Lease } from "#contracts/agent-control.ts";
 import type { Enforcement, Resources } from "#contracts/domain.ts";
 import type {
@@ -75,6 +76,8 @@ export interface SandboxQuery {
   /** Keep only these; newest first in any case. Ended sandboxes are left out unless a status asks for them. */
   readonly statuses: readonly SandboxRecord["status"][] | null;
   readonly region: string | null;
+  /** Keep only those of it, and those of none. @default null: all */
+  readonly environment?: Environment | null;
 }
 
 /** Sandboxes, tombstones, quota counters and idempotency records. Reads after writes are consistent except `listAll`. */
@@ -156,6 +159,56 @@ export interface AuditLog {
   /** Resolves when the event is stored. Implementations may write several callers' events in one batch. */
   append(event: AuditEvent): Promise<void>;
   list(projectId: string, limit: number, cursor: string | null): Promise<Page<AuditEvent>>;
+}
+
+/** An audit event with its place in its project's chain: `hash` is SHA-256 over `prev`, `seq` and the event, lower-case hex. */
+export interface ChainedEvent {
+  /** From 1, without gaps. */
+  readonly seq: number;
+  /** Hash of the one before; 64 zeros for the first. */
+  readonly prev: string;
+  readonly hash: string;
+  readonly event: AuditEvent;
+}
+
+export interface AuditQuery {
+  readonly limit: number;
+  readonly cursor: string | null;
+  /** Newest first; `oldest` for exports. */
+  readonly order: "newest" | "oldest";
+  readonly target: string | null;
+  readonly actor: string | null;
+  /** A whole action, or its beginning with a dot at the end (`sandbox.`). */
+  readonly action: string | null;
+  readonly outcome: AuditEvent["outcome"] | null;
+  readonly since: number | null;
+  readonly until: number | null;
+}
+
+/** Says that a chain was `hash` at `seq`: signed (ES256 over its canonical JSON) by the deployment's audit key. */
+export interface Checkpoint {
+  readonly projectId: string;
+  readonly seq: number;
+  readonly hash: string;
+  readonly at: number;
+  /** SHA-256 of the public key (SPKI, DER), lower-case hex. */
+  readonly keyId: string;
+  /** base64url of r‖s. */
+  readonly signature: string;
+}
+
+/** The chained audit record. An event that was appended stands here within a second (AWS: a few). */
+export interface AuditChain {
+  /** @throws BulkheadError INVALID_REQUEST for a cursor that is not ours */
+  list(projectId: string, query: AuditQuery): Promise<Page<ChainedEvent>>;
+  /** All of it, oldest first, from `fromSeq` on. */
+  read(projectId: string, fromSeq?: number): AsyncIterable<ChainedEvent>;
+  /** Signs where the chain stands now; undefined while it is empty. */
+  checkpoint(projectId: string): Promise<Checkpoint | undefined>;
+  /** Those that were made, oldest first. */
+  checkpoints(projectId: string): Promise<readonly Checkpoint[]>;
+  /** The audit key's public half, SPKI PEM. */
+  publicKeyPem(): Promise<string>;
 }
 
 export interface EgressQuery {
@@ -261,18 +314,34 @@ export interface SandboxClaims {
   readonly generation: number;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
+  /** Key id or role that it was issued to: it ends with a revoked key. @default - nobody who could be revoked */
+  readonly issuedBy?: string;
+}
+
+/** What a signed link to a port says. */
+export interface LinkClaims {
+  readonly sandboxId: string;
+  readonly port: number;
+  /** {@link PublishedPort.linkGeneration} */
+  readonly generation: number;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
 }
 
 /** Signs sandbox tokens: KMS on AWS, a key file on one machine. */
 export interface TokenSigner {
   /** A JWT (ES256). Two calls never return the same text (contract rule 7). */
   sign(claims: SandboxClaims): Promise<string>;
+  /** A JWT (ES256) for another audience than tokens have. */
+  signLink(claims: LinkClaims): Promise<string>;
 }
 
 /** The other half of TokenSigner: offline, with the public key only. */
 export interface TokenVerifier {
   /** @throws BulkheadError TOKEN_INVALID | TOKEN_EXPIRED */
   verify(token: string): Promise<SandboxClaims>;
+  /** @throws BulkheadError TOKEN_INVALID | TOKEN_EXPIRED */
+  verifyLink(link: string): Promise<LinkClaims>;
 }
 
 export interface Timer {

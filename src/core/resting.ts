@@ -50,7 +50,7 @@ export function makeResting(deps: CoreDeps, ender: Ender): Resting {
 
   async function stop(principal: Principal, id: string): Promise<SandboxRecord> {
     for (;;) {
-      const record = await findLiveSandbox(sandboxes, principal, id);
+      const record = await findLiveSandbox(sandboxes, { principal, permission: "sandboxes:update", id });
       if (record.status === "stopped") return record;
       if (record.status === "creating") throw creating(record);
       const instance = record.instanceId === null ? undefined : await ports.instances.get(record.instanceId);
@@ -149,7 +149,7 @@ export function makeResting(deps: CoreDeps, ender: Ender): Resting {
 
   async function start(principal: Principal, id: string): Promise<SandboxRecord> {
     for (;;) {
-      const record = await findLiveSandbox(sandboxes, principal, id);
+      const record = await findLiveSandbox(sandboxes, { principal, permission: "sandboxes:update", id });
       if (record.status === "running" || record.status === "creating") return record;
       if (record.status === "paused") throw paused(record);
       const template = await findTemplate(deps, { name: record.templateName });

@@ -1,5 +1,5 @@
 import { makeSandboxId } from "#contracts/ids.ts";
-import { requireScope } from "./access.ts";
+import { requireAccess } from "./access.ts";
 import { type Entry, operationOf } from "./audit.ts";
 import { makeCreator } from "./create.ts";
 import { createOnce } from "./create-once.ts";
@@ -96,11 +96,12 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
   const resting = makeResting(deps, ender);
   const undelivered = makeUndelivered<SandboxRecord>(clock);
 
-  async function issue(record: SandboxRecord): Promise<IssuedToken> {
+  async function issue(record: SandboxRecord, principal: Principal): Promise<IssuedToken> {
     const until = Math.max(record.deadlines.lifetimeAt, clock.now() + tokenMinimumMs);
     const token = await ports.signer.sign({
       sandboxId: record.id,
       generation: record.tokenGeneration,
+      issuedBy: principal.keyId,
       expiresAt: until,
     });
     return { token, expiresAt: until };
@@ -144,7 +145,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
     context: CreateContext,
     entry: Entry,
   ): Promise<Created> {
-    requireScope(principal, "use");
+    requireAccess(principal, "sandboxes:create");
     const release = deps.pool.busy();
     try {
       const { idempotencyKey, bodyHash } = context;
@@ -158,7 +159,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
               make: (id, unclaim) => creator.create(principal, input, id, entry, unclaim),
             });
       try {
-        return { sandbox, token: await issue(sandbox) };
+        return { sandbox, token: await issue(sandbox, principal) };
       } catch (thrown) {
         await takeBack(sandbox, context);
         throw thrown;
@@ -176,7 +177,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
 
   /** Always accepted once the record says so; answers when the instance is gone, or after a while without waiting for that. */
   async function kill(principal: Principal, id: string): Promise<SandboxRecord> {
-    const found = await findSandbox(sandboxes, principal, id);
+    const found = await findSandbox(sandboxes, { principal, permission: "sandboxes:kill", id });
     const ending = ender.end(id, "killed");
     try {
       const ended = await within(clock, ending, killWaitMs);
@@ -193,7 +194,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
 
   async function changeTimeout(principal: Principal, id: string, seconds: number | null): Promise<SandboxRecord> {
     for (;;) {
-      const record = await findLiveSandbox(sandboxes, principal, id);
+      const record = await findLiveSandbox(sandboxes, { principal, permission: "sandboxes:update", id });
       const changed = {
         ...record,
         deadlines: withTimeout(record.deadlines, seconds, clock.now()),
@@ -209,10 +210,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
   /** One audited change of a sandbox that lives. */
   function changing(action: string, act: (principal: Principal, id: string) => Promise<SandboxRecord>) {
     return (principal: Principal, id: string, context: RequestContext) =>
-      audit.around(operationOf(principal, context, action, id), () => {
-        requireScope(principal, "use");
-        return act(principal, id);
-      });
+      audit.around(operationOf(principal, context, action, id), () => act(principal, id));
   }
 
   return {
@@ -234,39 +232,32 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
       );
     },
     get: (principal, id, context) =>
-      audit.aroundRead(operationOf(principal, context, "sandbox.get", id), () => {
-        requireScope(principal, "read");
-        return findLiveSandbox(sandboxes, principal, id);
-      }),
+      audit.aroundRead(operationOf(principal, context, "sandbox.get", id), () =>
+        findLiveSandbox(sandboxes, { principal, permission: "sandboxes:read", id }),
+      ),
     list: (principal, query, context) =>
       audit.aroundRead(operationOf(principal, context, "sandbox.list", null), () => {
-        requireScope(principal, "read");
-        return sandboxes.list(principal.projectId, query);
+        requireAccess(principal, "sandboxes:read");
+        return sandboxes.list(principal.projectId, { ...query, environment: principal.environment });
       }),
     kill: (principal, id, context) =>
-      audit.around(operationOf(principal, context, "sandbox.kill", id), () => {
-        requireScope(principal, "use");
-        return kill(principal, id);
-      }),
+      audit.around(operationOf(principal, context, "sandbox.kill", id), () => kill(principal, id)),
     setTimeout: (principal, id, seconds, context) =>
-      audit.around(operationOf(principal, context, "sandbox.set_timeout", id), () => {
-        requireScope(principal, "use");
-        return changeTimeout(principal, id, seconds);
-      }),
+      audit.around(operationOf(principal, context, "sandbox.set_timeout", id), () =>
+        changeTimeout(principal, id, seconds),
+      ),
     pause: changing("sandbox.pause", (principal, id) => pausing.pause(principal, id)),
     resume: changing("sandbox.resume", (principal, id) => pausing.resume(principal, id)),
     stop: changing("sandbox.stop", (principal, id) => resting.stop(principal, id)),
     start: changing("sandbox.start", (principal, id) => resting.start(principal, id)),
     setNetwork: (principal, id, policy, expected, context) =>
-      audit.around({ ...operationOf(principal, context, "network.replace", id), details: { policy } }, () => {
-        requireScope(principal, "use");
-        return replaceNetwork(deps, principal, id, policy, expected);
-      }),
+      audit.around({ ...operationOf(principal, context, "network.replace", id), details: { policy } }, () =>
+        replaceNetwork(deps, principal, id, policy, expected),
+      ),
     refreshToken: (principal, id, context) =>
-      audit.around(operationOf(principal, context, "token.refresh", id), async () => {
-        requireScope(principal, "use");
-        return issue(await findLiveSandbox(sandboxes, principal, id));
-      }),
+      audit.around(operationOf(principal, context, "token.refresh", id), async () =>
+        issue(await findLiveSandbox(sandboxes, { principal, permission: "sandboxes:exec", id }), principal),
+      ),
     touch: (id) => sandboxes.touch(id, clock.now()),
     async resolve(id) {
       const record = await sandboxes.get(id);

@@ -1,5 +1,5 @@
 import { BulkheadError } from "#contracts/errors.ts";
-import { requireScope } from "./access.ts";
+import { requireAccess } from "./access.ts";
 import { type Audit, operationOf } from "./audit.ts";
 import type { Principal, RequestContext } from "./model.ts";
 import type { SecretFacts, SecretStore } from "./ports.ts";
@@ -25,17 +25,17 @@ export function makeSecretService(store: SecretStore | undefined, audit: Audit):
   return {
     put: (principal, name, value, context) =>
       audit.around(operationOf(principal, context, "secret.put", name), () => {
-        requireScope(principal, "manage");
+        requireAccess(principal, "secrets:write");
         return own().put(principal.projectId, name, value);
       }),
     list: (principal, context) =>
       audit.aroundRead(operationOf(principal, context, "secret.list", null), async () => {
-        requireScope(principal, "read");
+        requireAccess(principal, "secrets:read");
         return own().list(principal.projectId);
       }),
     remove: (principal, name, context) =>
       audit.around(operationOf(principal, context, "secret.remove", name), async () => {
-        requireScope(principal, "manage");
+        requireAccess(principal, "secrets:write");
         if (await own().remove(principal.projectId, name)) return;
         throw new BulkheadError("RESOURCE_NOT_FOUND", `Secret ${name} not found.`);
       }),

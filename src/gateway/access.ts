@@ -1,5 +1,6 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import { toRfc3339 } from "#contracts/time.ts";
+import { requireAccess } from "#core/access.ts";
 import type { Endpoint } from "#core/model.ts";
 import type { Clock, SandboxClaims } from "#core/ports.ts";
 import type { Credential } from "./credentials.ts";
@@ -39,7 +40,6 @@ export interface AccessRules {
 type AccessDeps = Pick<GatewayDeps, "tokens" | "keys" | "clock">;
 
 const maxCachedTokens = 10_000;
-const usingScopes = ["use", "manage", "admin"];
 
 export function makeAccessRules(deps: AccessDeps, directory: CachedDirectory, holdMs: number): AccessRules {
   const verify = cachedVerify(deps);
@@ -89,11 +89,9 @@ async function admitKey(deps: AccessDeps, directory: CachedDirectory, route: Rou
     );
   }
   const principal = await deps.keys.authenticate(key);
-  if (!principal.scopes.some((scope) => usingScopes.includes(scope))) {
-    throw new BulkheadError("FORBIDDEN", "This API key may only read. Use a key with the scope use.");
-  }
-  const target = await directory.resolve(route.sandboxId);
-  if (target === undefined || target.projectId !== principal.projectId) throw notFound(route.sandboxId);
+  requireAccess(principal, "sandboxes:exec");
+  const owner = await directory.resolve(route.sandboxId);
+  requireAccess(principal, "sandboxes:exec", { kind: "sandbox", id: route.sandboxId, owner });
   return { sandboxId: route.sandboxId, claims: null, authorised: true };
 }
 

@@ -1,5 +1,6 @@
+import type { Environment, Scope } from "#contracts/access.ts";
 import type { EndReason, SandboxStatus } from "#contracts/domain.ts";
-import type { Endpoint, KeyScope } from "#core/model.ts";
+import type { Endpoint, PublishedPort, Quarantine } from "#core/model.ts";
 import type { Clock, TokenVerifier } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { Metrics } from "#telemetry/metrics.ts";
@@ -17,6 +18,10 @@ export interface Target {
   /** When it ends or ended; null when nothing but its end is known. */
   readonly expiresAt: number | null;
   readonly endReason: EndReason | null;
+  readonly environment: Environment | null;
+  /** Reachable without the sandbox's token. */
+  readonly ports: readonly PublishedPort[];
+  readonly quarantine: Quarantine | null;
 }
 
 /** Where sandboxes are looked up. The gateway caches what it answers for about a second. */
@@ -28,7 +33,12 @@ export interface Directory {
 /** Checks an API key given in place of a sandbox token. */
 export interface KeyCheck {
   /** @throws BulkheadError INVALID_API_KEY */
-  authenticate(rawKey: string): Promise<{ readonly projectId: string; readonly scopes: readonly KeyScope[] }>;
+  authenticate(rawKey: string): Promise<{
+    readonly projectId: string;
+    readonly scopes: readonly Scope[];
+    readonly environment: Environment | null;
+    readonly keyId: string;
+  }>;
 }
 
 /** Learns that a sandbox is in use. Called at most once per `touchEveryMs` and sandbox. */

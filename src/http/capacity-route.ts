@@ -1,7 +1,7 @@
 import type { CapacityAnswer } from "#contracts/control/capacity.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import { toRfc3339 } from "#contracts/time.ts";
-import { requireScope } from "#core/access.ts";
+import { requireAccess } from "#core/access.ts";
 import type { ControlDependencies } from "./dependencies.ts";
 import { principalOf } from "./request-state.ts";
 import type { Routes } from "./routes.ts";
@@ -17,7 +17,7 @@ export function addCapacityRoute(routes: Routes, { config }: ControlDependencies
       answer: [200, wire.capacity, "Limits as they were last read"],
     },
     async (c) => {
-      requireScope(principalOf(c), "read");
+      requireAccess(principalOf(c), "limits:read");
       const capacity = await config.capacity?.();
       if (capacity == null) {
         throw new BulkheadError("SERVICE_UNAVAILABLE", "The limits were not read yet. Try again in a minute.", {

@@ -11,7 +11,19 @@ export interface RouteSpec {
   /** With parameters in braces. */
   readonly path: string;
   readonly summary: string;
-  readonly tag: "Sandboxes" | "Egress" | "Secrets" | "Templates" | "API keys" | "Service" | "Account";
+  readonly tag:
+    | "Sandboxes"
+    | "Ports"
+    | "Egress"
+    | "Secrets"
+    | "Templates"
+    | "API keys"
+    | "Limits"
+    | "Audit"
+    | "Alerts"
+    | "Events"
+    | "Service"
+    | "Account";
   /** Answers without an API key. */
   readonly open?: true;
   readonly query?: z.ZodObject;

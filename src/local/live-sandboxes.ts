@@ -70,5 +70,8 @@ function targetOf(record: SandboxRecord, endpoint: Endpoint | null): Target {
     createdAt: record.createdAt,
     expiresAt: record.endedAt ?? expiresAt(record.deadlines),
     endReason: record.endReason,
+    environment: record.environment,
+    ports: record.ports,
+    quarantine: record.quarantine,
   };
 }

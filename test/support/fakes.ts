@@ -63,5 +63,9 @@ export function makeFakeSigner(): TokenSigner {
       count += 1;
       return `${claims.sandboxId}.${claims.generation}.${count}`;
     },
+    async signLink(claims) {
+      count += 1;
+      return `${claims.sandboxId}.${claims.port}.${claims.generation}.${count}`;
+    },
   };
 }

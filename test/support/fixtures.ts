@@ -24,7 +24,7 @@ export const someEnforcement: Enforcement = {
   syscalls: "fake",
 };
 
-export const aPrincipal: Principal = { projectId: "p1", keyId: "keyid0000001", scopes: ["admin"] };
+export const aPrincipal: Principal = { projectId: "p1", keyId: "keyid0000001", scopes: ["admin"], environment: null };
 
 export const aContext: RequestContext = { requestId: "req_test", sourceIp: "127.0.0.1", userAgent: "test" };
 
@@ -72,6 +72,9 @@ export function aSandbox(changes: Partial<SandboxRecord> = {}): SandboxRecord {
     network: aNetwork(),
     brokered: [],
     secretNames: [],
+    environment: null,
+    ports: [],
+    quarantine: null,
     deadlines: {
       timeoutSeconds: null,
       timeoutAt: null,
@@ -120,6 +123,11 @@ export function aKey(changes: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
     scopes: ["manage"],
     createdAt: startOfTime,
     expiresAt: null,
+    environment: null,
+    rotateAt: null,
+    replacedBy: null,
+    limits: null,
+    decoyFor: null,
     revokedAt: null,
     lastUsedAt: null,
     ...changes,
@@ -149,6 +157,8 @@ export function anAuditEvent(changes: Partial<AuditEvent> = {}): AuditEvent {
     outcome: "allowed",
     requestId: "req_test",
     sourceIp: "127.0.0.1",
+    scopes: ["admin"],
+    latencyMs: 1,
     details: {},
     ...changes,
   };

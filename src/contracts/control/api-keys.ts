@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { scopeSchema } from "../access.ts";
 import { maxSeconds, requestIdSchema, timestampSchema } from "./shared.ts";
 
 const day = 86_400;
@@ -15,8 +16,6 @@ export const keyLifetimes = {
 /** Lifetime of a key whose creator asked for none. */
 export const defaultKeySeconds = 90 * day;
 
-export const keyScopeNames = ["read", "use", "manage", "admin"] as const;
-
 /** `POST /auth/api-keys`. Without either lifetime the key ends after 90 days; both at once are refused. */
 export const createApiKeyRequestSchema = z
   .object({
@@ -24,7 +23,7 @@ export const createApiKeyRequestSchema = z
     expires_in: z.enum(["1month", "3months", "6months", "1year", "never"]).nullish(),
     expires_in_seconds: z.number().int().min(1).max(maxSeconds).nullish(),
     /** Absent: `manage`. None can be stronger than those of the key that asks. */
-    scopes: z.array(z.enum(keyScopeNames)).min(1).nullish(),
+    scopes: z.array(scopeSchema).min(1).nullish(),
   })
   .refine((body) => body.expires_in == null || body.expires_in_seconds == null, {
     path: ["expires_in_seconds"],
@@ -40,7 +39,7 @@ export const apiKeyViewSchema = z.object({
   prefix: z.string(),
   masked_key: z.string(),
   status: z.enum(["active", "expired", "revoked"]),
-  scopes: z.array(z.enum(keyScopeNames)),
+  scopes: z.array(scopeSchema),
   created_at: timestampSchema,
   /** null: never. */
   expires_at: timestampSchema.nullable(),

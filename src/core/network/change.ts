@@ -19,7 +19,7 @@ export async function replaceNetwork(
 ): Promise<SandboxRecord> {
   checkPolicy(asked);
   for (;;) {
-    const record = await findLiveSandbox(ports.sandboxes, principal, id);
+    const record = await findLiveSandbox(ports.sandboxes, { principal, permission: "network:write", id });
     const { version } = record.network;
     if (expected !== null && expected !== version) {
       throw new BulkheadError(

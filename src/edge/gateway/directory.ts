@@ -24,6 +24,9 @@ export function makeTableDirectory(
         createdAt: record.createdAt,
         expiresAt: record.endedAt ?? expiresAt(record.deadlines),
         endReason: record.endReason,
+        environment: record.environment,
+        ports: record.ports,
+        quarantine: record.quarantine,
       };
     },
   };

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { apiKeySchema } from "#contracts/ids.ts";
-import { requireScope } from "#core/access.ts";
 import type { Principal } from "#core/model.ts";
 import { aContext, aPrincipal, startOfTime } from "#test/support/fixtures.ts";
 import { makeWorld, outcomeOf } from "./world.ts";
@@ -25,6 +24,7 @@ describe("API keys", () => {
       projectId: "p1",
       keyId: record.id,
       scopes: ["use"],
+      environment: null,
     });
     await world.platform.keys.authenticate(key);
     await world.clock.settle();
@@ -121,20 +121,6 @@ describe("API keys", () => {
     expect(await outcomeOf(world.platform.keys.create(aPrincipal, { name: "k" }, aContext))).toEqual({
       code: "CONFLICT",
     });
-  });
-});
-
-describe("requireScope", () => {
-  it("lets a stronger scope do what a weaker one may, and not the other way round", () => {
-    const order = ["read", "use", "manage", "admin"] as const;
-    for (const [has, scope] of order.entries()) {
-      for (const [needs, needed] of order.entries()) {
-        const check = () => requireScope({ ...aPrincipal, scopes: [scope] }, needed);
-        if (has >= needs) expect(check).not.toThrow();
-        else expect(check).toThrow(expect.objectContaining({ code: "FORBIDDEN" }));
-      }
-    }
-    expect(() => requireScope({ ...aPrincipal, scopes: [] }, "read")).toThrow();
   });
 });
 

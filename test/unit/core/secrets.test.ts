@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { KeyScope, Principal } from "#core/model.ts";
+import type { Scope } from "#contracts/access.ts";
+import type { Principal } from "#core/model.ts";
 import type { SecretStore } from "#core/ports.ts";
 import { aContext, aPrincipal } from "#test/support/fixtures.ts";
 import { makeWorld, outcomeOf } from "./world.ts";
@@ -28,7 +29,7 @@ async function withStore() {
   return { world, asked, service: world.platform.secrets };
 }
 
-const withScopes = (...scopes: KeyScope[]): Principal => ({ ...aPrincipal, scopes });
+const withScopes = (...scopes: Scope[]): Principal => ({ ...aPrincipal, scopes });
 
 describe("secrets of the platform's own store", () => {
   it("are those of the caller's project, and every use is audited by name", async () => {

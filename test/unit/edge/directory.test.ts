@@ -28,6 +28,9 @@ describe("the gateway's directory", () => {
       createdAt: startOfTime,
       expiresAt: startOfTime + 86_400_000,
       endReason: null,
+      environment: null,
+      ports: [],
+      quarantine: null,
     });
   });
 

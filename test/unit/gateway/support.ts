@@ -14,6 +14,9 @@ export function aTarget(change: Partial<Target> = {}): Target {
     createdAt: 0,
     expiresAt: 1000,
     endReason: null,
+    environment: null,
+    ports: [],
+    quarantine: null,
     ...change,
   };
 }
@@ -58,6 +61,16 @@ export const testTokens: GatewayDeps["tokens"] = {
     if (id === undefined || generation === undefined) throw new BulkheadError("TOKEN_INVALID", "Not a token.");
     return { sandboxId: id, generation: Number(generation), expiresAt: Number.MAX_SAFE_INTEGER };
   },
+  async verifyLink(link) {
+    const [id, port, generation] = link.split("/");
+    if (id === undefined || generation === undefined) throw new BulkheadError("TOKEN_INVALID", "Not a link.");
+    return {
+      sandboxId: id,
+      port: Number(port),
+      generation: Number(generation),
+      expiresAt: Number.MAX_SAFE_INTEGER,
+    };
+  },
 };
 
 /** Keys of tests read `hopx_live_<project>_<scope>`. */
@@ -65,6 +78,6 @@ export const testKeys: GatewayDeps["keys"] = {
   async authenticate(key) {
     const [, , projectId = "", scope] = key.split("_");
     if (scope !== "use" && scope !== "read") throw new BulkheadError("INVALID_API_KEY", "No such key.");
-    return { projectId, scopes: [scope] };
+    return { projectId, keyId: "keyid0000001", scopes: [scope], environment: null };
   },
 };

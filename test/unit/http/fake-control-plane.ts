@@ -10,7 +10,7 @@ import { aNetwork } from "#test/support/fixtures.ts";
 export const key = `hopx_live_AbCdEf123456.${"k".repeat(43)}`;
 export const id = "1763382095abcdefghij";
 export const unknownId = "1763382095zzzzzzzzzz";
-export const principal: Principal = { projectId: "p1", keyId: "AbCdEf123456", scopes: ["admin"] };
+export const principal: Principal = { projectId: "p1", keyId: "AbCdEf123456", scopes: ["admin"], environment: null };
 export const now = Date.UTC(2026, 10, 22, 12, 0, 0, 7);
 
 const enforced = {
@@ -41,6 +41,9 @@ export function aSandbox(over: Partial<SandboxRecord> = {}): SandboxRecord {
     network: aNetwork(),
     brokered: [],
     secretNames: [],
+    environment: null,
+    ports: [],
+    quarantine: null,
     deadlines: {
       timeoutSeconds: 600,
       timeoutAt: now + 600_000,
@@ -89,6 +92,11 @@ export function aKey(over: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
     scopes: ["admin"],
     createdAt: now,
     expiresAt: null,
+    environment: null,
+    rotateAt: null,
+    replacedBy: null,
+    limits: null,
+    decoyFor: null,
     revokedAt: null,
     lastUsedAt: null,
     ...over,

@@ -70,7 +70,12 @@ describe("who the door has let in", () => {
 
   it("is the key's holder", () => {
     const authorizer = { projectId: "p1", keyId: "k1", scopes: "read,use" };
-    expect(principal(bindings({ authorizer }))).toEqual({ projectId: "p1", keyId: "k1", scopes: ["read", "use"] });
+    expect(principal(bindings({ authorizer }))).toEqual({
+      projectId: "p1",
+      keyId: "k1",
+      scopes: ["read", "use"],
+      environment: null,
+    });
   });
 
   it("is the IAM role, without the session name that its holder chooses", () => {
@@ -79,6 +84,7 @@ describe("who the door has let in", () => {
       projectId: "default",
       keyId: "iam:arn:aws:sts::123456789012:assumed-role/Builder",
       scopes: ["admin"],
+      environment: null,
     });
   });
 
