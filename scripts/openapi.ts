@@ -9,6 +9,7 @@ const target = new URL("../docs/openapi.json", import.meta.url);
 
 const unreachable = (): Promise<never> => Promise.reject(new Error("The document needs no platform."));
 const platform: ControlPlane = {
+  audit: { note: unreachable },
   keys: { authenticate: unreachable, create: unreachable, list: unreachable, revoke: unreachable },
   sandboxes: {
     create: unreachable,

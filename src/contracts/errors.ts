@@ -42,6 +42,8 @@ export const errorRegistry = {
   SANDBOX_STOPPED: { status: 409, retryable: false },
   /** The sandbox has ended; the body carries its end reason. */
   SANDBOX_EXPIRED: { status: 410, retryable: false },
+  /** The sandbox is on its way to another state; what is asked can be asked again when it is there. */
+  SANDBOX_BUSY: { status: 409, retryable: true },
   /** The sandbox is held for inspection. */
   SANDBOX_QUARANTINED: { status: 409, retryable: false },
   PAYLOAD_TOO_LARGE: { status: 413, retryable: false },
@@ -52,6 +54,8 @@ export const errorRegistry = {
   SPEND_LIMIT_REACHED: { status: 403, retryable: false },
   /** Nobody has published this port, or the link to it is not valid any more. */
   PORT_NOT_PUBLISHED: { status: 404, retryable: false },
+  /** The head of the request is longer than 16 KiB. */
+  HEADERS_TOO_LARGE: { status: 431, retryable: false },
   RATE_LIMIT_EXCEEDED: { status: 429, retryable: true },
   INTERNAL_ERROR: { status: 500, retryable: true },
   /** The agent did not answer although the sandbox is thought to run. */

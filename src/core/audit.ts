@@ -4,7 +4,7 @@ import { makeRequestId, sandboxIdSchema } from "#contracts/ids.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { SecretMemory } from "./delivered-secrets.ts";
 import type { AuditEvent, Principal, RequestContext } from "./model.ts";
-import type { AuditLog, Clock } from "./ports.ts";
+import type { AuditLog, Clock, DataAudit } from "./ports.ts";
 
 export interface AuditedOperation {
   readonly projectId: string;
@@ -38,6 +38,16 @@ export interface Audit {
   aroundRead<T>(operation: AuditedOperation, work: () => Promise<T>): Promise<T>;
   /** Records what came out elsewhere. Nobody waits for it, and what cannot be stored is logged. */
   note(operation: AuditedOperation, outcome: AuditEvent["outcome"], more?: Readonly<Record<string, unknown>>): void;
+}
+
+/** What the gateway saw, as events. */
+export function dataAudit(audit: Pick<Audit, "note">): DataAudit {
+  return {
+    note({ projectId, requestId, sourceIp, outcome, ...event }) {
+      const context = { requestId, sourceIp, userAgent: null };
+      audit.note({ ...event, projectId: projectId ?? platformProject, context }, outcome);
+    },
+  };
 }
 
 /** Project of what nobody's project is known of. */

@@ -4,9 +4,9 @@ import { findLiveSandbox } from "./find.ts";
 import type { Endpoint, Principal, SandboxRecord } from "./model.ts";
 
 export interface Pausing {
-  /** User code stands still, memory stays. Safe to repeat. @throws BulkheadError SANDBOX_STOPPED | SANDBOX_CREATING | AGENT_UNREACHABLE */
+  /** User code stands still, memory stays. Safe to repeat. @throws BulkheadError SANDBOX_STOPPED | SANDBOX_BUSY | AGENT_UNREACHABLE */
   pause(principal: Principal, id: string): Promise<SandboxRecord>;
-  /** User code goes on. Safe to repeat. @throws BulkheadError SANDBOX_STOPPED | SANDBOX_CREATING | AGENT_UNREACHABLE */
+  /** User code goes on. Safe to repeat. @throws BulkheadError SANDBOX_STOPPED | SANDBOX_BUSY | AGENT_UNREACHABLE */
   resume(principal: Principal, id: string): Promise<SandboxRecord>;
 }
 
@@ -98,7 +98,7 @@ function notNow({ id, status }: SandboxRecord): BulkheadError {
   if (status === "stopped") {
     return new BulkheadError("SANDBOX_STOPPED", "The sandbox is stopped. Start it first.", { details });
   }
-  return new BulkheadError("SANDBOX_CREATING", "The sandbox is still being started. Repeat in a few seconds.", {
+  return new BulkheadError("SANDBOX_BUSY", "The sandbox is still being started. Repeat in a few seconds.", {
     details: { ...details, retry_after_seconds: 2 },
   });
 }

@@ -1,5 +1,5 @@
 import type { EndReason } from "#contracts/domain.ts";
-import { makeAudit } from "./audit.ts";
+import { type Audit, makeAudit } from "./audit.ts";
 import type { PlatformConfig } from "./config.ts";
 import type { CoreDeps, PlatformPorts } from "./deps.ts";
 import { each } from "./each.ts";
@@ -25,6 +25,8 @@ const settleMs = 15_000;
 
 /** The control plane without its wires. */
 export interface Platform {
+  /** For what is refused before it reaches an operation. */
+  readonly audit: Pick<Audit, "note">;
   readonly sandboxes: SandboxService;
   readonly keys: KeyService;
   readonly egress: EgressService;
@@ -113,6 +115,7 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
   }
 
   return {
+    audit,
     sandboxes,
     keys: makeKeyService({ keys: ports.keys, audit, clock: ports.clock }),
     egress: makeEgressService({ egress: ports.egress, audit }),

@@ -161,6 +161,27 @@ export interface AuditLog {
   list(projectId: string, limit: number, cursor: string | null): Promise<Page<AuditEvent>>;
 }
 
+/** What was done to a sandbox through the gateway, or tried. */
+export interface DataEvent {
+  /** null: nobody's, as far as is known. */
+  readonly projectId: string | null;
+  readonly actor: string;
+  readonly scopes: readonly string[];
+  readonly action: string;
+  /** The sandbox. */
+  readonly target: string | null;
+  readonly outcome: "allowed" | "refused" | "failed";
+  readonly requestId: string;
+  readonly sourceIp: string | null;
+  readonly startedAt: number;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** Takes what is done to sandboxes, for the audit record. Never throws, never waits. */
+export interface DataAudit {
+  note(event: DataEvent): void;
+}
+
 /** An audit event with its place in its project's chain: `hash` is SHA-256 over `prev`, `seq` and the event, lower-case hex. */
 export interface ChainedEvent {
   /** From 1, without gaps. */

@@ -15,7 +15,7 @@ import { settleStopped } from "./settle-stopped.ts";
 export interface Resting {
   /**
    * Ends the instance; files, environment and deadlines stay. Safe to repeat.
-   * @throws BulkheadError SANDBOX_CREATING | AGENT_UNREACHABLE | RESOURCE_LIMIT_ERROR for an environment too large to keep, SANDBOX_EXPIRED
+   * @throws BulkheadError SANDBOX_BUSY | AGENT_UNREACHABLE | RESOURCE_LIMIT_ERROR for an environment too large to keep, SANDBOX_EXPIRED
    * when the instance has just ended by itself, and its files with it
    */
   stop(principal: Principal, id: string): Promise<SandboxRecord>;
@@ -178,7 +178,7 @@ export function makeResting(deps: CoreDeps, ender: Ender): Resting {
 }
 
 function creating(record: SandboxRecord): BulkheadError {
-  return new BulkheadError("SANDBOX_CREATING", "The sandbox is still being started. Repeat in a few seconds.", {
+  return new BulkheadError("SANDBOX_BUSY", "The sandbox is still being started. Repeat in a few seconds.", {
     details: { sandbox_id: record.id, status: "creating", retry_after_seconds: 2 },
   });
 }

@@ -3,6 +3,7 @@ import { toRfc3339 } from "#contracts/time.ts";
 import { requireAccess } from "#core/access.ts";
 import type { Endpoint } from "#core/model.ts";
 import type { Clock, SandboxClaims } from "#core/ports.ts";
+import type { SeenCaller } from "./audit/record.ts";
 import type { Credential } from "./credentials.ts";
 import type { CachedDirectory } from "./directory-cache.ts";
 import type { GatewayDeps, Target } from "./ports.ts";
@@ -26,9 +27,14 @@ export interface Asked {
   readonly route: Route;
 }
 
+/** Told who the caller is as soon as that is known, also when it is refused then: the record names it. */
+export interface Seen {
+  caller?: SeenCaller;
+}
+
 export interface AccessRules {
   /** Who the caller is and whether the sandbox is theirs. @throws BulkheadError 401, 403, 404, 410 */
-  admit(route: Route, credential: Credential | undefined): Promise<Admission>;
+  admit(route: Route, credential: Credential | undefined, seen?: Seen): Promise<Admission>;
   /**
    * The running sandbox, for its health also a paused one: its agent answers. Waits while it is being created, unless `gone()` says
    * that nobody waits for the answer any more.
@@ -44,15 +50,17 @@ const maxCachedTokens = 10_000;
 export function makeAccessRules(deps: AccessDeps, directory: CachedDirectory, holdMs: number): AccessRules {
   const verify = cachedVerify(deps);
 
-  async function admit(route: Route, credential: Credential | undefined): Promise<Admission> {
+  async function admit(route: Route, credential: Credential | undefined, seen: Seen = {}): Promise<Admission> {
     if (credential === undefined) {
       if (route.kind === "agent" && isHealth(route.path)) {
         return { sandboxId: route.sandboxId, claims: null, authorised: false };
       }
       throw new BulkheadError("AUTHENTICATION_REQUIRED", missing[route.kind]);
     }
-    if (credential.kind === "key") return admitKey(deps, directory, route, credential.key);
+    if (credential.kind === "key") return admitKey(deps, directory, { route, key: credential.key, seen });
     const claims = await verify(credential.token);
+    const shown = { actor: `token:${claims.sandboxId}`, keyId: claims.issuedBy ?? null, scopes: ["sandboxes:exec"] };
+    seen.caller = { ...shown, projectId: null };
     if (route.kind !== "root" && route.sandboxId !== claims.sandboxId) {
       throw new BulkheadError(
         "FORBIDDEN",
@@ -61,6 +69,7 @@ export function makeAccessRules(deps: AccessDeps, directory: CachedDirectory, ho
     }
     const target = await directory.resolve(claims.sandboxId);
     if (target === undefined) throw notFound(claims.sandboxId);
+    seen.caller = { ...shown, projectId: target.projectId };
     if (hasEnded(target)) throw ended(target);
     if (target.generation !== claims.generation) {
       throw new BulkheadError(
@@ -81,7 +90,17 @@ const missing = {
     "Open this address with ?bulkhead_token=<auth_token>, or send the token as Authorization: Bearer <auth_token>.",
 };
 
-async function admitKey(deps: AccessDeps, directory: CachedDirectory, route: Route, key: string): Promise<Admission> {
+interface ShownKey {
+  readonly route: Route;
+  readonly key: string;
+  readonly seen: Seen;
+}
+
+async function admitKey(
+  deps: AccessDeps,
+  directory: CachedDirectory,
+  { route, key, seen }: ShownKey,
+): Promise<Admission> {
   if (route.kind === "root") {
     throw new BulkheadError(
       "AUTHENTICATION_REQUIRED",
@@ -89,6 +108,8 @@ async function admitKey(deps: AccessDeps, directory: CachedDirectory, route: Rou
     );
   }
   const principal = await deps.keys.authenticate(key);
+  const { projectId, keyId, scopes } = principal;
+  seen.caller = { projectId, actor: keyId, keyId, scopes };
   requireAccess(principal, "sandboxes:exec");
   const owner = await directory.resolve(route.sandboxId);
   requireAccess(principal, "sandboxes:exec", { kind: "sandbox", id: route.sandboxId, owner });

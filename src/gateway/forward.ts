@@ -23,6 +23,8 @@ export type Attempt =
 export interface Exchange extends Forwarding, Answering {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  /** Sees the request's body as it goes by. */
+  readonly watch?: ((chunk: Uint8Array) => void) | undefined;
 }
 
 const safe = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -50,8 +52,10 @@ export function attempt(agent: Agent, endpoint: Endpoint, exchange: Exchange, cl
     res.once("close", onHangUp);
     onConnected(upstream, () => {
       sent = true;
-      if (withBody) req.pipe(upstream);
-      else upstream.end();
+      if (withBody) {
+        if (exchange.watch !== undefined) req.on("data", exchange.watch);
+        req.pipe(upstream);
+      } else upstream.end();
     });
     upstream.on("error", (error) => {
       // Once the answer has begun its own end tells the story: an agent may answer before it has read the whole body.

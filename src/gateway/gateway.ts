@@ -1,10 +1,12 @@
 import { type Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { brokenRequest } from "#contracts/broken-request.ts";
 import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
 import { makeRequestId } from "#contracts/ids.ts";
 import { type AccessRules, type Admission, makeAccessRules } from "./access.ts";
 import { type ActivityReporter, makeActivityReporter } from "./activity.ts";
 import { AgentConnections } from "./agent-connections.ts";
+import { type Asking, type AuditEntry, makeGatewayAudit } from "./audit/record.ts";
 import { type Credential, readCredential, tokenCookie, withoutQueryToken } from "./credentials.ts";
 import { type CachedDirectory, makeCachedDirectory } from "./directory-cache.ts";
 import { attempt } from "./forward.ts";
@@ -12,8 +14,9 @@ import { hasBody } from "./headers.ts";
 import { nearEnd } from "./near-end.ts";
 import type { GatewayDeps, GatewayOptions } from "./ports.ts";
 import { reach } from "./reach.ts";
-import { dropRest, endWith, refuse, refuseUpgrade } from "./refusal.ts";
+import { dropRest, refuse, refuseUpgrade } from "./refusal.ts";
 import { parseRoute, type Route } from "./route.ts";
+import { sourceAddress } from "./source-address.ts";
 import { attemptUpgrade, type Tunnel } from "./upgrade.ts";
 
 export interface Gateway {
@@ -37,9 +40,10 @@ interface Workshop extends GatewayDeps {
   /** Connections of WebSockets are never kept. */
   readonly upgrades: Agent;
   readonly tunnels: Set<Tunnel>;
+  readonly record: (asking: Asking) => AuditEntry;
 }
 
-type Optional = "domain" | "callersSpeak";
+type Optional = "domain" | "callersSpeak" | "forwardedHops";
 
 const socketBuffer = 256 * 1024;
 
@@ -53,6 +57,7 @@ export function makeGateway(deps: GatewayDeps): Gateway {
       // Idle between two requests. Requests themselves have no deadline here: the agent keeps them.
       keepAliveTimeout: shop.settings.keepIdleMs,
       headersTimeout: 20_000,
+      connectionsCheckingInterval: 2000,
       requestTimeout: 0,
       highWaterMark: socketBuffer,
     },
@@ -81,6 +86,8 @@ function makeWorkshop(deps: GatewayDeps): Workshop {
     settleMs: 2000,
     isAgentHost: () => true,
     callersSpeak: undefined,
+    forwardedHops: undefined,
+    auditContent: false,
     ...deps.options,
     domain: deps.options?.domain?.toLowerCase(),
   };
@@ -97,6 +104,11 @@ function makeWorkshop(deps: GatewayDeps): Workshop {
     agents: new AgentConnections({ keepAlive: true, maxFreeSockets: 16, scheduling: "lifo" }, settings.isAgentHost),
     upgrades: new AgentConnections({ keepAlive: false }, settings.isAgentHost),
     tunnels: new Set(),
+    record: makeGatewayAudit({
+      audit: deps.audit ?? { note: () => undefined },
+      clock: deps.clock,
+      content: settings.auditContent,
+    }),
   };
 }
 
@@ -124,10 +136,12 @@ interface Admitted {
   readonly cookie: string | null;
 }
 
-async function admit(shop: Workshop, req: IncomingMessage): Promise<Admitted> {
+async function admit(shop: Workshop, req: IncomingMessage, entry: AuditEntry): Promise<Admitted> {
   const route = parseRoute(req.headers.host, req.url ?? "", shop.settings.domain);
+  entry.routed(route);
   const credential = readCredential(route, req.headers);
-  const admission = await shop.access.admit(route, credential);
+  const admission = await shop.access.admit(route, credential, entry.seen);
+  entry.found(admission.sandboxId);
   if (admission.authorised) shop.reporter.touch(admission.sandboxId);
   if (credential?.kind !== "token" || credential.from !== "query" || route.kind !== "preview") {
     return { route, admission, cookie: null };
@@ -152,6 +166,7 @@ function cookieFor(
 async function serve(shop: Workshop, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const requestId = requestIdOf(shop, req);
   const startedAt = shop.clock.now();
+  const entry = shop.record(askingOf(shop, req, requestId));
   // A connection that breaks is seen by its close; without a listener its error would end the process.
   req.on("error", () => {});
   res.on("error", () => {});
@@ -160,9 +175,9 @@ async function serve(shop: Workshop, req: IncomingMessage, res: ServerResponse):
       answerHealth(req, res, requestId, shop);
       return;
     }
-    const { route, admission, cookie } = await admit(shop, req);
+    const { route, admission, cookie } = await admit(shop, req, entry);
     const { trustForwarded, callersSpeak } = shop.settings;
-    const exchange = { req, res, route, requestId, cookie, trustForwarded, callersSpeak };
+    const exchange = { req, res, route, requestId, cookie, trustForwarded, callersSpeak, watch: entry.watch };
     const asked = { sandboxId: admission.sandboxId, route };
     if (admission.authorised) watchExchange(shop, admission.sandboxId, req, res);
     const gone = () => res.closed || req.socket.destroyed;
@@ -170,6 +185,7 @@ async function serve(shop: Workshop, req: IncomingMessage, res: ServerResponse):
       attempt(shop.agents, target.endpoint, { ...exchange, endsAt: nearEnd(target, shop.clock) }, shop.clock),
     );
     const status = result.outcome === "answered" ? result.status : null;
+    if (admission.authorised) entry.answered(status);
     const facts = {
       requestId,
       sandboxId: admission.sandboxId,
@@ -180,6 +196,7 @@ async function serve(shop: Workshop, req: IncomingMessage, res: ServerResponse):
     shop.logger.debug("Passed", facts);
   } catch (thrown) {
     const error = logRefusal(shop, req, requestId, thrown);
+    entry.refused(error);
     if (res.headersSent) res.destroy();
     else if (!res.closed) refuse(req, res, error, requestId, shop.clock);
   }
@@ -187,6 +204,7 @@ async function serve(shop: Workshop, req: IncomingMessage, res: ServerResponse):
 
 async function serveUpgrade(shop: Workshop, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const requestId = requestIdOf(shop, req);
+  const entry = shop.record(askingOf(shop, req, requestId));
   socket.on("error", () => socket.destroy());
   try {
     if (req.headers.upgrade?.toLowerCase() !== "websocket") {
@@ -195,9 +213,10 @@ async function serveUpgrade(shop: Workshop, req: IncomingMessage, socket: Duplex
         "Only WebSocket upgrades are passed through. Send the request without Upgrade.",
       );
     }
-    const { route, admission, cookie } = await admit(shop, req);
+    const { route, admission, cookie } = await admit(shop, req, entry);
     const { trustForwarded, callersSpeak } = shop.settings;
-    const exchange = { req, socket, head, route, requestId, cookie, trustForwarded, callersSpeak };
+    const watch = entry.watchSocket;
+    const exchange = { req, socket, head, route, requestId, cookie, trustForwarded, callersSpeak, watch };
     const result = await reach(
       reachDeps(shop),
       { sandboxId: admission.sandboxId, route },
@@ -209,9 +228,12 @@ async function serveUpgrade(shop: Workshop, req: IncomingMessage, socket: Duplex
       },
     );
     shop.logger.debug("Upgraded", { requestId, sandboxId: admission.sandboxId, outcome: result.outcome });
+    if (result.outcome === "open") entry.answered(101);
+    else if (result.outcome === "refused") entry.answered(result.status);
     if (result.outcome === "open") watchTunnel(shop, admission.sandboxId, result.tunnel);
   } catch (thrown) {
     const error = logRefusal(shop, req, requestId, thrown);
+    entry.refused(error);
     if (!socket.closed) refuseUpgrade(socket, error, requestId, shop.clock);
   }
 }
@@ -247,6 +269,11 @@ function watchTunnel(shop: Workshop, sandboxId: string, tunnel: Tunnel): void {
     leave();
     shop.tunnels.delete(tunnel);
   });
+}
+
+function askingOf(shop: Workshop, req: IncomingMessage, requestId: string): Asking {
+  const { trustForwarded, forwardedHops = trustForwarded ? 1 : 0 } = shop.settings;
+  return { requestId, sourceIp: sourceAddress(req, forwardedHops), method: req.method ?? "", seen: {} };
 }
 
 const requestIdShape = /^[\w.:-]{1,128}$/;
@@ -287,14 +314,5 @@ function refuseBroken(shop: Workshop, error: NodeJS.ErrnoException, socket: Dupl
   }
   const requestId = makeRequestId(shop.clock);
   shop.logger.info("Request refused", { requestId, reason: error.code });
-  const refusal = new BulkheadError("INVALID_REQUEST", "This is not a valid HTTP request. Check its head and size.");
-  if (error.code === "HPE_HEADER_OVERFLOW")
-    endWith(
-      socket,
-      431,
-      '{"code":"INVALID_REQUEST","message":"The head of the request is too large."}',
-      requestId,
-      shop.clock,
-    );
-  else refuseUpgrade(socket, refusal, requestId, shop.clock);
+  refuseUpgrade(socket, brokenRequest(error.code), requestId, shop.clock);
 }

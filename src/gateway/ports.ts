@@ -1,7 +1,7 @@
 import type { Environment, Scope } from "#contracts/access.ts";
 import type { EndReason, SandboxStatus } from "#contracts/domain.ts";
 import type { Endpoint, PublishedPort, Quarantine } from "#core/model.ts";
-import type { Clock, TokenVerifier } from "#core/ports.ts";
+import type { Clock, DataAudit, TokenVerifier } from "#core/ports.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { Metrics } from "#telemetry/metrics.ts";
 
@@ -68,6 +68,10 @@ export interface GatewayOptions {
   readonly uploadStallMs?: number;
   /** Whether an agent can be at this address. @default - wherever the directory says */
   readonly isAgentHost?: (host: string) => boolean;
+  /** Whether the text of what is run is recorded, beside its hash and size. @default false */
+  readonly auditContent?: boolean;
+  /** How many trusted hops in front add to `X-Forwarded-For`. @default 1 with `trustForwarded`, else 0 */
+  readonly forwardedHops?: number;
   /** How long to wait for the true end of a sandbox whose agent broke a connection. @default 2000 */
   readonly settleMs?: number;
 }
@@ -81,5 +85,7 @@ export interface GatewayDeps {
   readonly logger: Logger;
   /** Counts refused keys and tokens. @default - nobody counts */
   readonly metrics?: Pick<Metrics, "count">;
+  /** Takes what callers do, and are refused. @default - nothing is recorded */
+  readonly audit?: DataAudit;
   readonly options?: GatewayOptions;
 }

@@ -46,7 +46,7 @@ export function refuseUpgrade(socket: Duplex, error: BulkheadError, requestId: s
   endWith(socket, error.status, bodyOf(error, requestId, clock), requestId, clock);
 }
 
-export function endWith(socket: Duplex, status: number, body: string, requestId: string, clock: Clock): void {
+function endWith(socket: Duplex, status: number, body: string, requestId: string, clock: Clock): void {
   if (!socket.writable) {
     socket.destroy();
     return;

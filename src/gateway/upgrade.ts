@@ -26,6 +26,8 @@ export interface UpgradeExchange extends Forwarding, Answering {
   readonly req: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
+  /** Sees what the client sends as it goes by. */
+  readonly watch?: ((chunk: Uint8Array) => void) | undefined;
 }
 
 /** How long an end may take to swallow its last bytes after the other one has gone. */
@@ -62,7 +64,7 @@ export function attemptUpgrade(
       socket.write(
         headOf(answer, exchange, ["Connection", "Upgrade", "Upgrade", answer.headers.upgrade ?? "websocket"]),
       );
-      resolve({ outcome: "open", tunnel: splice(socket, exchange.head, agentSocket, agentHead, clock) });
+      resolve({ outcome: "open", tunnel: splice(exchange, agentSocket, agentHead, clock) });
     });
     upstream.once("response", (answer) => {
       socket.off("close", onHangUp);
@@ -85,9 +87,18 @@ function headOf(answer: IncomingMessage, exchange: UpgradeExchange, connection: 
   return `${text}\r\n`;
 }
 
-function splice(client: Duplex, clientHead: Buffer, agent: Duplex, agentHead: Buffer, clock: Clock): Tunnel {
+function splice(
+  { socket: client, head: clientHead, watch }: Pick<UpgradeExchange, "socket" | "head" | "watch">,
+  agent: Duplex,
+  agentHead: Buffer,
+  clock: Clock,
+): Tunnel {
   const directions = [makeFrameWatch(), makeFrameWatch()] as const;
-  join(client, clientHead, agent, directions[0].see);
+  const seeClient = (chunk: Uint8Array) => {
+    directions[0].see(chunk);
+    watch?.(chunk);
+  };
+  join(client, clientHead, agent, seeClient);
   join(agent, agentHead, client, directions[1].see);
   const closed = Promise.all([endTogether(client, agent, clock), endTogether(agent, client, clock)]).then(
     () => undefined,

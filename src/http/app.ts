@@ -8,6 +8,7 @@ import type { ControlDependencies } from "./dependencies.ts";
 import { addEgressRoutes } from "./egress-routes.ts";
 import { answerFailure } from "./failure.ts";
 import { openApiDocument } from "./openapi-document.ts";
+import { refusedRecord } from "./refused-record.ts";
 import { requestLog } from "./request-log.ts";
 import type { ControlContext, ControlEnv } from "./request-state.ts";
 import { makeRoutes } from "./routes.ts";
@@ -28,6 +29,7 @@ export function makeControlApp(deps: ControlDependencies): OpenAPIHono<ControlEn
   app.onError((thrown, c: ControlContext) => answerFailure(thrown, c, deps));
   app.notFound((c: ControlContext) => answerFailure(routes.unserved(c.req.method, c.req.path), c, deps));
   app.use(requestLog(deps));
+  app.use(refusedRecord(deps));
   const service = { method: "get", tag: "Service", open: true } as const;
   routes.add({ ...service, path: "/health", summary: "Is the service up?", answer: [200, wire.health, "It is"] }, (c) =>
     c.json({ status: "healthy" } satisfies Health),

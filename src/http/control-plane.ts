@@ -1,3 +1,4 @@
+import type { Audit } from "#core/audit.ts";
 import type { EgressService } from "#core/egress-records.ts";
 import type { KeyService } from "#core/keys.ts";
 import type { TemplateStore } from "#core/ports.ts";
@@ -6,6 +7,7 @@ import type { SecretService } from "#core/secrets.ts";
 
 /** What the control plane's routes call: a part of the core's `Platform`, so that tests can pass a fake. */
 export interface ControlPlane {
+  readonly audit: Pick<Audit, "note">;
   readonly keys: Pick<KeyService, "authenticate" | "create" | "list" | "revoke">;
   readonly sandboxes: Pick<
     SandboxService,

@@ -16,6 +16,7 @@ export function answerFailure(
   // Nobody's text is compared with another project's secrets: an answer would tell who guessed right.
   const hide = (text: string) => (projectId === undefined ? text : (secretValues?.hide(text, projectId) ?? text));
   const error = hideInError(toBulkheadError(thrown), hide);
+  c.set("refusal", error.code);
   const requestId = c.get("requestId");
   if (error.status === 500) logger.error("request failed", { requestId, error: error.cause ?? error });
   else if (error.status > 500) logger.warn("request not served", { requestId, code: error.code, error: error.cause });

@@ -10,6 +10,7 @@ export function requestLog({ logger, clock }: ControlDependencies): MiddlewareHa
     const startedAt = clock.now();
     const requestId = makeRequestId(clock);
     c.set("requestId", requestId);
+    c.set("startedAt", startedAt);
     c.header("X-Request-ID", requestId);
     await next();
     const principal = c.get("principal");

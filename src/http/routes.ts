@@ -1,7 +1,7 @@
 import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import { BulkheadError } from "#contracts/errors.ts";
+import { documentedErrors } from "./documented-errors.ts";
 import type { ControlContext, ControlEnv } from "./request-state.ts";
-import { wire } from "./wire-schemas.ts";
 
 type Method = "get" | "post" | "put" | "delete";
 
@@ -92,7 +92,7 @@ function documented(spec: RouteSpec): RouteConfig {
       ...(spec.answer !== undefined && {
         [spec.answer[0]]: { description: spec.answer[2], content: json(spec.answer[1]) },
       }),
-      default: { description: "Refused or failed; `code` says why.", content: json(wire.error) },
+      ...documentedErrors(spec),
     },
   };
 }

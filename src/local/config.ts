@@ -71,6 +71,8 @@ const localEnvSchema = z.object({
         return z.NEVER;
       }
     }),
+  /** Keep the text of what is run in the audit record, beside its hash and size. */
+  BULKHEAD_AUDIT_CONTENT: flag(false),
   BULKHEAD_LOG: z.enum(["debug", "info", "warn", "error"]).default("warn"),
 });
 
@@ -98,6 +100,7 @@ export interface LocalConfig {
   readonly egressTrust: string | null;
   readonly egressDays: number;
   readonly network: AskedPolicy;
+  readonly auditContent: boolean;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -132,6 +135,7 @@ export function parseLocalConfig(environment: Readonly<Record<string, string | u
     egressTrust: env.BULKHEAD_EGRESS_TRUST === undefined ? null : resolve(cwd, env.BULKHEAD_EGRESS_TRUST),
     egressDays: env.BULKHEAD_EGRESS_DAYS,
     network: env.BULKHEAD_NETWORK === undefined ? openPolicy : askedPolicy(env.BULKHEAD_NETWORK),
+    auditContent: env.BULKHEAD_AUDIT_CONTENT,
     logLevel: env.BULKHEAD_LOG,
   };
 }

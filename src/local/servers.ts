@@ -2,7 +2,9 @@ import type { Server } from "node:http";
 import { createServer } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Clock } from "#core/ports.ts";
 import type { Gateway } from "#gateway/gateway.ts";
+import { answerBroken } from "./broken-requests.ts";
 import type { LocalConfig } from "./config.ts";
 import { listenOn } from "./listen.ts";
 
@@ -40,9 +42,19 @@ function closeServer(server: Server): Promise<void> {
 }
 
 /** The control app on node:http. */
-export function makeControlServer(app: Pick<OpenAPIHono, "fetch">): Server {
+export function makeControlServer(app: Pick<OpenAPIHono, "fetch">, clock: Clock): Server {
   const listener = getRequestListener(app.fetch);
-  return createServer({ keepAliveTimeout: 75_000, headersTimeout: 20_000, requestTimeout: 330_000 }, (req, res) => {
-    void listener(req, res);
-  });
+  const server = createServer(
+    {
+      keepAliveTimeout: 75_000,
+      // Of the whole head, and of the whole request: bodies are small here.
+      headersTimeout: 20_000,
+      requestTimeout: 60_000,
+      connectionsCheckingInterval: 2000,
+    },
+    (req, res) => {
+      void listener(req, res);
+    },
+  );
+  return server.on("clientError", answerBroken(clock));
 }

@@ -4,6 +4,7 @@ import { repairIndexes } from "#aws/repair-indexes.ts";
 import { ensureTable, makeDynamoStores, type Stores } from "#aws/stores.ts";
 import { makeAgentBridge } from "#bridge/agent-bridge.ts";
 import { openAdmission } from "#core/admission.ts";
+import { dataAudit } from "#core/audit.ts";
 import { makeSecretMemory, rememberResolved, type SecretMemory } from "#core/delivered-secrets.ts";
 import { makeEvents } from "#core/events.ts";
 import { makePlatform, type Platform } from "#core/platform.ts";
@@ -175,8 +176,10 @@ async function openBothDoors(deps: StartDeps, parts: Parts): Promise<Doors> {
     tokens: makeTokenVerifier(parts.tokens.publicKey, () => clock.now()),
     keys: platform.keys,
     activity: platform.sandboxes,
+    audit: dataAudit(platform.audit),
     clock,
     logger,
+    options: { auditContent: config.auditContent },
   });
   parts.events.subscribe((event) => gateway.forget(event.type === "sandbox.ended" ? event.sandboxId : event.record.id));
   // The gateway's port is known once it listens: before that no sandbox exists whose address could be asked for.
@@ -195,7 +198,7 @@ async function openBothDoors(deps: StartDeps, parts: Parts): Promise<Doors> {
       capacity: () => Promise.resolve(capacityOf(config)),
     },
   });
-  const doors = await openDoors(config, makeControlServer(app), gateway);
+  const doors = await openDoors(config, makeControlServer(app, clock), gateway);
   addresses.current = pathAddresses(gatewayUrl(config, doors.gatewayPort));
   return doors;
 }

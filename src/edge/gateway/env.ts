@@ -17,6 +17,8 @@ export const gatewayEnvSchema = z.object({
   BULKHEAD_DOMAIN: z.string().default(""),
   /** The sandbox VPC's address range: agents are nowhere else. */
   BULKHEAD_SANDBOX_CIDR: z.string().min(9),
+  /** 1: the text of what is run is kept in the audit record, beside its hash and size. */
+  BULKHEAD_AUDIT_CONTENT: z.enum(["0", "1"]).default("0"),
   BULKHEAD_PORT: z.coerce.number().int().default(8080),
   BULKHEAD_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });

@@ -3,7 +3,7 @@ import { readPublicKey } from "#aws/kms-token-signer.ts";
 import { makeDynamoStores } from "#aws/stores.ts";
 import { readEnvironment } from "#contracts/environment.ts";
 import { inAddressRange } from "#core/address-range.ts";
-import { makeAudit } from "#core/audit.ts";
+import { dataAudit, makeAudit } from "#core/audit.ts";
 import { makeKeyService } from "#core/keys.ts";
 import { systemClock as clock } from "#core/system-clock.ts";
 import { makeTokenVerifier } from "#core/tokens.ts";
@@ -19,16 +19,21 @@ async function main(): Promise<void> {
   const region = env.AWS_REGION;
   const stores = makeDynamoStores({ client: makeDocumentClient(region), table: env.BULKHEAD_TABLE, clock, logger });
   const publicKey = await readPublicKey({ region, keyId: env.BULKHEAD_SIGNING_KEY });
+  const audit = makeAudit(stores.audit, clock, logger);
   const gateway = makeGateway({
     directory: makeTableDirectory(stores.sandboxes, stores.instances),
     tokens: makeTokenVerifier(publicKey, () => clock.now()),
-    keys: makeKeyService({ keys: stores.keys, audit: makeAudit(stores.audit, clock, logger), clock }),
+    keys: makeKeyService({ keys: stores.keys, audit, clock }),
+    audit: dataAudit(audit),
     activity: { touch: (id) => stores.sandboxes.touch(id, clock.now()) },
     clock,
     logger,
     metrics,
     options: {
       trustForwarded: true,
+      // CloudFront and the load balancer, or the load balancer alone.
+      forwardedHops: env.BULKHEAD_DOMAIN === "" ? 2 : 1,
+      auditContent: env.BULKHEAD_AUDIT_CONTENT === "1",
       // Behind CloudFront the load balancer says http: that is what it was asked in. Both fronts send callers to https.
       callersSpeak: "https",
       keepIdleMs: (balancerIdleSeconds + 60) * 1000,

@@ -134,6 +134,7 @@ export function makeHarness(
   more: Pick<ControlDependencies, "secretValues"> = {},
 ) {
   const calls: Call[] = [];
+  const noted: Parameters<ControlPlane["audit"]["note"]>[] = [];
   const lines: { level: string; message: string; fields: LogFields }[] = [];
   const log = (level: string) => (message: string, fields?: LogFields) => {
     lines.push({ level, message, fields: fields ?? {} });
@@ -152,6 +153,7 @@ export function makeHarness(
   let issued = 0;
   const issue = () => ({ token: `token-${++issued}`, expiresAt: now + 86_400_000 });
   const platform: ControlPlane = {
+    audit: { note: (...args) => noted.push(args), ...overrides.audit },
     keys: recording("keys", calls, {
       async authenticate(raw) {
         if (raw === key) return principal;
@@ -222,5 +224,5 @@ export function makeHarness(
       headers: { "x-api-key": key, "content-type": "application/json", ...init.headers },
       ...(init.body !== undefined && { body: typeof init.body === "string" ? init.body : JSON.stringify(init.body) }),
     });
-  return { app, call, calls, lines };
+  return { app, call, calls, lines, noted };
 }

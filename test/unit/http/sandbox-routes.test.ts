@@ -63,6 +63,7 @@ describe("POST /v1/sandboxes", () => {
       {
         requestId: aText(/^req_[a-z0-9]{20}$/),
         sourceIp: "10.1.2.3",
+        startedAt: now,
         userAgent: "a".repeat(256),
         idempotencyKey: "once",
         bodyHash: aText(/^[0-9a-f]{64}$/),

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { makeControlPlane } from "#cli/control-plane.ts";
+import { systemClock } from "#core/system-clock.ts";
 import { makeControlApp } from "#http/app.ts";
 import { makeLocalResolve } from "#local/secrets/resolve.ts";
 import { makeLocalSecretStore } from "#local/secrets/secret-store.ts";
@@ -29,7 +30,7 @@ afterEach(async () => {
 });
 
 async function listen(app: ReturnType<typeof makeControlApp>): Promise<string> {
-  const server = makeControlServer(app);
+  const server = makeControlServer(app, systemClock);
   servers.push(server);
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const address = server.address();
