@@ -10,7 +10,7 @@ const layers = {
   gateway: ["contracts", "telemetry", "core/(ports|model|tokens|access)"],
   egress: ["contracts", "telemetry", "core/(ports|model|network|delivered-secrets)"],
   edge: ["contracts", "telemetry", "core", "aws", "gateway", "egress"],
-  cli: ["contracts"],
+  cli: ["contracts", "core/(audit-chain|ports)"],
   local: ["contracts", "telemetry", "core", "http", "aws", "bridge", "agent", "gateway", "egress", "cli"],
 };
 

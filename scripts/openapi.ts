@@ -10,6 +10,13 @@ const target = new URL("../docs/openapi.json", import.meta.url);
 const unreachable = (): Promise<never> => Promise.reject(new Error("The document needs no platform."));
 const platform: ControlPlane = {
   audit: { note: unreachable },
+  auditRecord: {
+    list: unreachable,
+    export: unreachable,
+    checkpoints: unreachable,
+    checkpoint: unreachable,
+    publicKey: unreachable,
+  },
   keys: { authenticate: unreachable, create: unreachable, list: unreachable, revoke: unreachable },
   sandboxes: {
     create: unreachable,

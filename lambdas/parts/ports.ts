@@ -5,7 +5,7 @@ import type { PlatformPorts } from "#core/deps.ts";
 import { makeEvents } from "#core/events.ts";
 import { cacheTemplates } from "#core/template-cache.ts";
 import type { Common, CommonEnv } from "./common.ts";
-import { refusedAgent, refusedCompute, refusedSigner, refusedVault } from "./refused-ports.ts";
+import { refusedAgent, refusedAuditChain, refusedCompute, refusedSigner, refusedVault } from "./refused-ports.ts";
 import { type Unawaited, watchUnawaited } from "./unawaited.ts";
 
 export function makeStores(common: Common, env: CommonEnv & { readonly BULKHEAD_TABLE: string }): Unawaited {
@@ -18,6 +18,7 @@ export function makeStores(common: Common, env: CommonEnv & { readonly BULKHEAD_
 export function makePorts(common: Common, stores: Stores, given: Partial<PlatformPorts> = {}): PlatformPorts {
   return {
     ...stores,
+    auditChain: refusedAuditChain,
     templates: cacheTemplates(stores.templates, common.clock),
     compute: refusedCompute,
     agent: refusedAgent,

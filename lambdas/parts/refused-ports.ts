@@ -1,5 +1,5 @@
 import { BulkheadError } from "#contracts/errors.ts";
-import type { AgentPort, Compute, TokenSigner, Vault } from "#core/ports.ts";
+import type { AgentPort, AuditChain, Compute, TokenSigner, Vault } from "#core/ports.ts";
 
 /** Ports for functions that have no rights for them: the code that would use them is there, the permission is not. */
 
@@ -33,3 +33,15 @@ export const refusedSigner: TokenSigner = { sign: noKey, signLink: noKey };
 
 const noVault = refuse("vault");
 export const refusedVault: Vault = { seal: noVault, open: noVault, resolve: noVault };
+
+const noChain = refuse("audit key");
+export const refusedAuditChain: AuditChain = {
+  list: noChain,
+  // biome-ignore lint/correctness/useYield: it refuses
+  async *read() {
+    await noChain();
+  },
+  checkpoint: noChain,
+  checkpoints: noChain,
+  publicKeyPem: noChain,
+};

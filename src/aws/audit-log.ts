@@ -1,7 +1,7 @@
 import { BatchWriteCommand, type BatchWriteCommandInput } from "@aws-sdk/lib-dynamodb";
 import { BulkheadError } from "#contracts/errors.ts";
 import type { AuditEvent } from "#core/model.ts";
-import type { AuditLog } from "#core/ports.ts";
+import type { AuditInbox } from "#core/ports.ts";
 import { auditItem, monthOf, partitionOf } from "./audit-item.ts";
 import { decodeCursor, encodeCursor, sortKeyOf } from "./cursor.ts";
 import { call } from "./failures.ts";
@@ -24,7 +24,7 @@ interface Waiting {
  * Events of callers that arrive while a write is under way go together in the next one: one request for up to 25.
  * A project's events stand in one partition per month.
  */
-export function makeAuditLog(deps: TableDeps): AuditLog {
+export function makeAuditLog(deps: TableDeps): AuditInbox {
   const waiting: Waiting[] = [];
   let writing = false;
 

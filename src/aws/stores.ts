@@ -30,12 +30,14 @@ export interface Stores {
 export interface StoreOptions {
   /** How long the egress record is kept. @default 30 days */
   readonly egressRetentionSeconds?: number | undefined;
+  /** Where events go. @default - each is an item of the table, which the chainer puts into the chain */
+  readonly audit?: AuditLog | undefined;
   /** A table of its own for the egress record: on one machine the other one is read whole at each start. @default - the same table */
   readonly egressTable?: string | undefined;
 }
 
 export function makeDynamoStores(deps: TableDeps, options: StoreOptions = {}): Stores {
-  const audit = makeAuditLog(deps);
+  const audit = options.audit ?? makeAuditLog(deps);
   return {
     sandboxes: makeSandboxStore(deps, audit),
     instances: makeInstanceStore(deps),

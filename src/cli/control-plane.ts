@@ -15,6 +15,7 @@ import {
 } from "#contracts/control/sandboxes.ts";
 import { type SecretView, secretListSchema, secretSchema } from "#contracts/control/secrets.ts";
 import { type Template, templateListSchema } from "#contracts/control/templates.ts";
+import { type AuditRecord, auditRecord } from "./audit/record.ts";
 import { egressPages } from "./egress/pages.ts";
 import type { EgressPages } from "./egress/rows.ts";
 import { type CallOptions, call, type Peer } from "./http.ts";
@@ -46,6 +47,7 @@ export interface ControlPlane {
   token(sandboxId: string): Promise<SandboxToken>;
   kill(sandboxId: string): Promise<void>;
   readonly egress: EgressPages;
+  readonly audit: AuditRecord;
   secrets(): Promise<readonly SecretView[]>;
   putSecret(name: string, value: string): Promise<SecretView>;
   removeSecret(name: string): Promise<void>;
@@ -97,6 +99,7 @@ export function makeControlPlane(baseUrl: string, apiKey: string): ControlPlane 
       await ask("DELETE", at(id), anythingSchema);
     },
     egress: egressPages(peer),
+    audit: auditRecord(peer),
     secrets: async () => (await ask("GET", "/v1/secrets", secretListSchema)).data,
     putSecret: (name, value) =>
       ask("PUT", `/v1/secrets/${encodeURIComponent(name)}`, secretSchema, { body: { value } }),

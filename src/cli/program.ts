@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addAuditCommands } from "./audit/commands.ts";
 import { addCompletionCommand } from "./completion-command.ts";
 import type { ConnectionFlags } from "./connection.ts";
 import type { ControlPlane } from "./control-plane.ts";
@@ -89,6 +90,7 @@ export function makeProgram(deps: CliDeps): Command {
   addEgressCommands(program, deps);
   addNetworkCommands(program, deps);
   addPolicyCommands(program, deps);
+  addAuditCommands(program, deps);
   addTemplateCommands(program, deps);
   addKeyCommands(program, deps);
   addCompletionCommand(program, deps);

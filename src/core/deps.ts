@@ -7,6 +7,7 @@ import type { Instances } from "./instances.ts";
 import type { WarmPool } from "./pool.ts";
 import type {
   AgentPort,
+  AuditChain,
   AuditLog,
   Clock,
   Compute,
@@ -29,6 +30,7 @@ export interface PlatformPorts {
   readonly templates: TemplateStore;
   readonly keys: KeyStore;
   readonly audit: AuditLog;
+  readonly auditChain: AuditChain;
   readonly egress: EgressStore;
   readonly compute: Compute;
   readonly agent: AgentPort;

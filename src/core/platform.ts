@@ -1,5 +1,6 @@
 import type { EndReason } from "#contracts/domain.ts";
 import { type Audit, makeAudit } from "./audit.ts";
+import { type AuditService, makeAuditService } from "./audit-chain/audit-service.ts";
 import type { PlatformConfig } from "./config.ts";
 import type { CoreDeps, PlatformPorts } from "./deps.ts";
 import { each } from "./each.ts";
@@ -27,6 +28,7 @@ const settleMs = 15_000;
 export interface Platform {
   /** For what is refused before it reaches an operation. */
   readonly audit: Pick<Audit, "note">;
+  readonly auditRecord: AuditService;
   readonly sandboxes: SandboxService;
   readonly keys: KeyService;
   readonly egress: EgressService;
@@ -116,6 +118,7 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
 
   return {
     audit,
+    auditRecord: makeAuditService(ports.auditChain, audit),
     sandboxes,
     keys: makeKeyService({ keys: ports.keys, audit, clock: ports.clock }),
     egress: makeEgressService({ egress: ports.egress, audit }),

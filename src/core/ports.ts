@@ -158,6 +158,11 @@ export interface KeyStore {
 export interface AuditLog {
   /** Resolves when the event is stored. Implementations may write several callers' events in one batch. */
   append(event: AuditEvent): Promise<void>;
+}
+
+/** An audit log whose events wait in it until they stand in the chain. */
+export interface AuditInbox extends AuditLog {
+  /** One project's, newest first. @throws BulkheadError INVALID_REQUEST for a cursor that is not ours */
   list(projectId: string, limit: number, cursor: string | null): Promise<Page<AuditEvent>>;
 }
 

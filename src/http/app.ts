@@ -2,6 +2,7 @@ import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Health } from "#contracts/control/shared.ts";
 import { addAccountRoutes } from "./account/account-routes.ts";
 import { addApiKeyRoutes } from "./api-key-routes.ts";
+import { addAuditRoutes } from "./audit-routes.ts";
 import { authentication } from "./authentication.ts";
 import { addCapacityRoute } from "./capacity-route.ts";
 import type { ControlDependencies } from "./dependencies.ts";
@@ -54,6 +55,7 @@ export function makeControlApp(deps: ControlDependencies): OpenAPIHono<ControlEn
   addUnsupportedRoutes(routes);
   addEgressRoutes(routes, deps);
   addSecretRoutes(routes, deps);
+  addAuditRoutes(routes, deps);
   addTemplateRoutes(routes, deps);
   addApiKeyRoutes(routes, deps);
   addCapacityRoute(routes, deps);

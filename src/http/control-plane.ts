@@ -1,4 +1,5 @@
 import type { Audit } from "#core/audit.ts";
+import type { AuditService } from "#core/audit-chain/audit-service.ts";
 import type { EgressService } from "#core/egress-records.ts";
 import type { KeyService } from "#core/keys.ts";
 import type { TemplateStore } from "#core/ports.ts";
@@ -8,6 +9,7 @@ import type { SecretService } from "#core/secrets.ts";
 /** What the control plane's routes call: a part of the core's `Platform`, so that tests can pass a fake. */
 export interface ControlPlane {
   readonly audit: Pick<Audit, "note">;
+  readonly auditRecord: AuditService;
   readonly keys: Pick<KeyService, "authenticate" | "create" | "list" | "revoke">;
   readonly sandboxes: Pick<
     SandboxService,

@@ -6,6 +6,13 @@ import {
   createApiKeyRequestSchema,
   createdApiKeySchema,
 } from "#contracts/control/api-keys.ts";
+import {
+  auditExportSchema,
+  auditKeySchema,
+  auditListSchema,
+  checkpointAnswerSchema,
+  checkpointsSchema,
+} from "#contracts/control/audit.ts";
 import { capacitySchema } from "#contracts/control/capacity.ts";
 import { egressListSchema } from "#contracts/control/egress.ts";
 import { networkAnswerSchema, putNetworkSchema } from "#contracts/control/network.ts";
@@ -34,6 +41,11 @@ export const wire = {
   acknowledgement: named(acknowledgementSchema, "Acknowledgement"),
   apiKeyAnswer: named(apiKeyAnswerSchema, "ApiKeyAnswer"),
   apiKeyList: named(apiKeyListSchema, "ApiKeyList"),
+  auditExport: named(auditExportSchema, "AuditExport"),
+  auditKey: named(auditKeySchema, "AuditKey"),
+  auditList: named(auditListSchema, "AuditList"),
+  checkpointAnswer: named(checkpointAnswerSchema, "CheckpointAnswer"),
+  checkpoints: named(checkpointsSchema, "Checkpoints"),
   capacity: named(capacitySchema, "Capacity"),
   createApiKeyRequest: named(createApiKeyRequestSchema, "CreateApiKeyRequest"),
   createSandboxRequest: named(createSandboxRequestSchema, "CreateSandboxRequest"),

@@ -8,6 +8,8 @@ export interface Home {
   readonly apiKeyFile: string;
   readonly signingKeyFile: string;
   readonly vaultKeyFile: string;
+  /** Signs checkpoints of the audit record and evidence. */
+  readonly auditKeyFile: string;
   /** The egress CA. */
   readonly egressAuthority: { readonly keyFile: string; readonly certificateFile: string };
   readonly secretsDir: string;
@@ -23,6 +25,7 @@ export async function openHome(root: string): Promise<Home> {
     apiKeyFile: join(root, "api-key"),
     signingKeyFile: join(root, "signing-key.pem"),
     vaultKeyFile: join(root, "vault-key"),
+    auditKeyFile: join(root, "audit-key.pem"),
     egressAuthority: { keyFile: join(root, "egress-ca-key.pem"), certificateFile: join(root, "egress-ca.pem") },
     secretsDir: join(root, "secrets"),
     databaseDir: join(root, "database"),

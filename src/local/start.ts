@@ -1,3 +1,4 @@
+import { makeChainStore } from "#aws/audit-chain-store.ts";
 import { makeSocketDocumentClient } from "#aws/clients.ts";
 import { removeExpired } from "#aws/remove-expired.ts";
 import { repairIndexes } from "#aws/repair-indexes.ts";
@@ -21,6 +22,7 @@ import { pathAddresses } from "#http/public-addresses.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { SecretValues } from "#telemetry/secret-values.ts";
 import type { Assets } from "./assets.ts";
+import { type LocalAudit, openLocalAudit } from "./audit/local-audit.ts";
 import { defaultComputeLimits } from "./compute/capacity.ts";
 import { makeLocalCompute } from "./compute/local-compute.ts";
 import { chooseRunDir } from "./compute/run-dir.ts";
@@ -62,6 +64,8 @@ export interface RunningPlatform {
 const table = "bulkhead";
 /** By itself: the other one is read whole at each start. */
 const egressTable = "bulkhead-egress";
+/** By itself as well: it is never cleared. */
+const auditTable = "bulkhead-audit";
 const organizationId = 1;
 
 /** Everything of the platform on this machine, in the order it is needed. When it throws, what was opened is closed again. */
@@ -83,6 +87,7 @@ interface Parts {
   readonly tokens: LocalTokenSigner;
   readonly shelf: TemplateShelf;
   readonly egress: LocalEgress;
+  readonly audit: LocalAudit;
   readonly secretValues: SecretMemory;
   readonly database: LocalDatabase;
 }
@@ -117,7 +122,8 @@ async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
   const { config, home, logger, progress } = deps;
   const database = await openDatabase(home.databaseDir, deps.assets.databaseWorker);
   undo.add("database", () => database.close());
-  const stored = await openStores(database, config, logger);
+  const { stored, audit } = await openStores(database, deps);
+  undo.add("audit record", () => audit.close());
   const stores = { ...stored, templates: cacheTemplates(stored.templates, clock) };
   const seals = makeLocalVault({ keyFile: home.vaultKeyFile });
   const secrets = makeLocalSecretStore({ directory: home.secretsDir, vault: seals, clock });
@@ -138,6 +144,7 @@ async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
   const agent = makeAgentBridge({ tls: "never", clock, logger });
   const ports = {
     ...stores,
+    auditChain: audit.chain,
     compute,
     agent,
     signer: tokens.signer,
@@ -160,7 +167,7 @@ async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
   compute.onExit((exit) => {
     platform.instanceExited(exit).catch((error: unknown) => logger.error("end of an instance not recorded", { error }));
   });
-  return { platform, compute, sandboxes, events, tokens, shelf, egress, secretValues, database };
+  return { platform, compute, sandboxes, events, tokens, shelf, egress, audit, secretValues, database };
 }
 
 function gatewayUrl(config: LocalConfig, port: number): string {
@@ -203,7 +210,10 @@ async function openBothDoors(deps: StartDeps, parts: Parts): Promise<Doors> {
   return doors;
 }
 
-async function openStores(database: LocalDatabase, config: LocalConfig, logger: Logger): Promise<Stores> {
+async function openStores(
+  database: LocalDatabase,
+  { config, home, logger }: StartDeps,
+): Promise<{ readonly stored: Stores; readonly audit: LocalAudit }> {
   const client = makeSocketDocumentClient(database.socketPath);
   await ensureTable(client, table, clock);
   // A run that was killed between an item and its index entries left them apart; everything after trusts the indexes.
@@ -213,7 +223,13 @@ async function openStores(database: LocalDatabase, config: LocalConfig, logger: 
     logger.warn("old rows of the egress record are not removed", { error }),
   );
   const egressRetentionSeconds = config.egressDays * 86_400;
-  return makeDynamoStores({ client, table, clock, logger }, { egressTable, egressRetentionSeconds });
+  await ensureTable(client, auditTable, clock);
+  const audit = await openLocalAudit({
+    store: makeChainStore({ client, table: auditTable, clock, logger }),
+    ...{ home, clock, logger },
+  });
+  const options = { egressTable, egressRetentionSeconds, audit: audit.log };
+  return { stored: makeDynamoStores({ client, table, clock, logger }, options), audit };
 }
 
 function makeCompute(deps: StartDeps, shelf: TemplateShelf, egress: LocalEgress): LocalCompute {
@@ -256,6 +272,7 @@ async function stop(parts: Parts, doors: Doors): Promise<number> {
   await doors.close();
   await parts.compute.closeAll();
   await parts.egress.close();
+  await parts.audit.close();
   await parts.database.close();
   return ended;
 }

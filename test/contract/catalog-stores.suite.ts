@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { AuditInbox } from "#core/ports.ts";
 import { aKey, anAuditEvent, aTemplate, startOfTime } from "#test/support/fixtures.ts";
 import type { MakeWorld } from "./world.ts";
 
@@ -73,10 +74,11 @@ export function auditLogContract(name: string, make: MakeWorld): void {
       );
       await Promise.all(events.map((event) => stores.audit.append(event)));
       await stores.audit.append(anAuditEvent({ projectId: "p2" }));
+      const inbox = stores.audit as AuditInbox;
       const found: unknown[] = [];
       let cursor: string | null = null;
       do {
-        const page: Awaited<ReturnType<typeof stores.audit.list>> = await stores.audit.list("p1", 40, cursor);
+        const page: Awaited<ReturnType<typeof inbox.list>> = await inbox.list("p1", 40, cursor);
         found.push(...page.items);
         cursor = page.nextCursor;
       } while (cursor !== null);
@@ -90,14 +92,15 @@ export function auditLogContract(name: string, make: MakeWorld): void {
         await stores.audit.append(anAuditEvent({ id: `event000000000000000${index}`, at }));
       }
       await clock.advance(101 * 86_400_000);
-      const first = await stores.audit.list("p1", 3, null);
-      const second = await stores.audit.list("p1", 3, first.nextCursor);
+      const inbox = stores.audit as AuditInbox;
+      const first = await inbox.list("p1", 3, null);
+      const second = await inbox.list("p1", 3, first.nextCursor);
       expect([...first.items, ...second.items].map((event) => event.at)).toEqual([...days].reverse());
       expect(second.nextCursor).toBeNull();
     });
 
     it("refuses a cursor that is not its own", async () => {
-      const { audit } = (await make()).stores;
+      const audit = (await make()).stores.audit as AuditInbox;
       await expect(audit.list("p1", 3, "nonsense")).rejects.toMatchObject({ code: "INVALID_REQUEST" });
     });
   });

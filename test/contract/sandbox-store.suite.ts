@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SandboxRecord } from "#core/model.ts";
-import type { SandboxQuery, SandboxStore } from "#core/ports.ts";
+import type { AuditInbox, SandboxQuery, SandboxStore } from "#core/ports.ts";
 import { anAuditEvent, anEndedSandbox, aSandbox, startOfTime } from "#test/support/fixtures.ts";
 import { collect, type MakeWorld } from "./world.ts";
 
@@ -32,7 +32,8 @@ export function sandboxStoreContract(name: string, make: MakeWorld): void {
     });
 
     it("stores the event of a making with what is made, and not again for one that is there", async () => {
-      const { sandboxes, audit } = (await make()).stores;
+      const { sandboxes, audit: log } = (await make()).stores;
+      const audit = log as AuditInbox;
       const event = anAuditEvent({ action: "sandbox.create", target: aSandbox().id });
       expect(await sandboxes.insert(aSandbox(), event)).toBe("written");
       expect((await audit.list("p1", 10, null)).items).toEqual([event]);

@@ -7,6 +7,7 @@ import { type FakeAgent, makeFakeAgent } from "./fake-agent.ts";
 import { type FakeCompute, makeFakeCompute } from "./fake-compute.ts";
 import { type FakeVault, makeFakeVault } from "./fake-vault.ts";
 import { type Faults, withFaults } from "./faults.ts";
+import { makeMemoryChain } from "./memory-chain.ts";
 import { type MemoryStores, makeMemoryStores } from "./memory-stores.ts";
 import { makeVirtualClock, type VirtualClock } from "./virtual-clock.ts";
 
@@ -42,6 +43,7 @@ export function makeFakes(options: { readonly seed?: number; readonly faults?: F
       templates: faulty("templates", stores.templates),
       keys: faulty("keys", stores.keys),
       audit: faulty("audit", stores.audit),
+      auditChain: makeMemoryChain(stores.audit.events, clock),
       egress: stores.egress,
       compute: faulty("compute", compute),
       agent: faulty("agent", agent),

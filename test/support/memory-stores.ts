@@ -1,6 +1,6 @@
 import type { ApiKeyRecord, AuditEvent, InstanceRecord, TemplateRecord } from "#core/model.ts";
 import type {
-  AuditLog,
+  AuditInbox,
   Clock,
   EgressStore,
   InstanceStore,
@@ -18,7 +18,7 @@ export interface MemoryStores {
   readonly instances: InstanceStore;
   readonly templates: TemplateStore;
   readonly keys: KeyStore;
-  readonly audit: AuditLog & { readonly events: readonly AuditEvent[] };
+  readonly audit: AuditInbox & { readonly events: readonly AuditEvent[] };
   readonly egress: EgressStore;
 }
 

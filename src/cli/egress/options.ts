@@ -34,7 +34,7 @@ export function askedOf({ sandbox, host, denied }: EgressFlags): EgressAsked {
   return { sandbox, host, ...(denied === true && { decision: "deny" as const }) };
 }
 
-function parseSince(text: string): Since {
+export function parseSince(text: string): Since {
   if (/^\d{4}-\d\d-\d\d/.test(text)) {
     const at = Date.parse(text);
     if (Number.isFinite(at)) return { at };

@@ -99,6 +99,15 @@ export function setUp({ sandboxes = [], controlPlane: other = {}, deps = {}, var
       killed.push(id);
     },
     egress: async () => ({ data: [], next_cursor: null, at: now }),
+    audit: {
+      page: async () => ({ object: "list", data: [], has_more: false, next_cursor: null, request_id: "req_1" }),
+      async *records() {
+        yield* [];
+      },
+      checkpoints: async () => [],
+      checkpoint: async () => null,
+      key: async () => ({ pem: "", projectId: "p1" }),
+    },
     network: async (id) => aPolicyAnswer(id, { mode: "allow-all-but" }),
     setNetwork: async (id, policy) => aPolicyAnswer(id, { mode: putNetworkSchema.parse(policy).mode }),
     secrets: async () => [],

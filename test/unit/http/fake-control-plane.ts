@@ -154,6 +154,14 @@ export function makeHarness(
   const issue = () => ({ token: `token-${++issued}`, expiresAt: now + 86_400_000 });
   const platform: ControlPlane = {
     audit: { note: (...args) => noted.push(args), ...overrides.audit },
+    auditRecord: recording("auditRecord", calls, {
+      list: async () => ({ items: [], nextCursor: null }),
+      export: async () => [],
+      checkpoints: async () => [],
+      checkpoint: async () => undefined,
+      publicKey: async () => "",
+      ...overrides.auditRecord,
+    }),
     keys: recording("keys", calls, {
       async authenticate(raw) {
         if (raw === key) return principal;

@@ -38,7 +38,7 @@ function read(bytes: Buffer, cuts: readonly number[]): string[] {
   const seen: string[] = [];
   const reader = makeMessageReader((text) => seen.push(text.toString()));
   const at = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
-  [0, ...at].forEach((from, index) => reader.see(bytes.subarray(from, [...at, bytes.length][index])));
+  for (const [index, from] of [0, ...at].entries()) reader.see(bytes.subarray(from, [...at, bytes.length][index]));
   return seen;
 }
 
