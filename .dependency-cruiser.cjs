@@ -10,7 +10,7 @@ const layers = {
   gateway: ["contracts", "telemetry", "core/(ports|model|tokens|access)"],
   egress: ["contracts", "telemetry", "core/(ports|model|network|delivered-secrets)"],
   edge: ["contracts", "telemetry", "core", "aws", "gateway", "egress"],
-  cli: ["contracts", "core/(audit-chain|ports)"],
+  cli: ["contracts", "core/(audit-chain|evidence/verify|ports)"],
   local: ["contracts", "telemetry", "core", "http", "aws", "bridge", "agent", "gateway", "egress", "cli"],
 };
 

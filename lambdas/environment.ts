@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { launchSettingsSchema, teardownSettingsSchema } from "#aws/compute/settings.ts";
 import { networkPolicySchema } from "#contracts/control/network.ts";
+import { iamProjectsSchema } from "./api/iam-projects.ts";
 
 /**
  * What the functions are told by their environment. Each schema is read once by its function and types the environment that the
@@ -40,6 +41,10 @@ export const settingsSchema = z.object({
   defaultProject: z.string().min(1),
   /** What sandboxes may reach whose caller and template say nothing. @default - every public address */
   network: networkPolicySchema.optional(),
+  /** Projects of IAM roles. @default - all have the default project */
+  iamProjects: iamProjectsSchema.optional(),
+  /** Longest life of an API key. @default - as long as is asked for */
+  maxKeySeconds: z.number().int().positive().optional(),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
@@ -74,8 +79,14 @@ const teardownEnv = {
   BULKHEAD_AGENT_PORT: z.coerce.number().int().default(7777),
 };
 
+const auditKeyEnv = {
+  /** KMS key (ECC_NIST_P256) that signs checkpoints of the audit record and evidence. */
+  BULKHEAD_AUDIT_KEY: z.string().min(1),
+};
+
 export const authorizerEnvSchema = stateEnvSchema;
-export const apiReadEnvSchema = platformEnvSchema.extend(addressesEnv);
+export const chainerEnvSchema = platformEnvSchema.extend(auditKeyEnv);
+export const apiReadEnvSchema = platformEnvSchema.extend({ ...addressesEnv, ...auditKeyEnv });
 export const apiLifecycleEnvSchema = apiReadEnvSchema.extend({
   ...bridgeEnv,
   ...dataKeyEnv,

@@ -9,7 +9,8 @@ const target = new URL("../docs/openapi.json", import.meta.url);
 
 const unreachable = (): Promise<never> => Promise.reject(new Error("The document needs no platform."));
 const platform: ControlPlane = {
-  audit: { note: unreachable },
+  audit: { note: () => undefined },
+  alerts: { list: unreachable, acknowledge: unreachable },
   auditRecord: {
     list: unreachable,
     export: unreachable,
@@ -17,7 +18,7 @@ const platform: ControlPlane = {
     checkpoint: unreachable,
     publicKey: unreachable,
   },
-  keys: { authenticate: unreachable, create: unreachable, list: unreachable, revoke: unreachable },
+  keys: { authenticate: unreachable, create: unreachable, list: unreachable, rotate: unreachable, revoke: unreachable },
   sandboxes: {
     create: unreachable,
     get: unreachable,
@@ -31,6 +32,8 @@ const platform: ControlPlane = {
     stop: unreachable,
     start: unreachable,
   },
+  quarantine: { quarantine: unreachable, release: unreachable },
+  evidence: { bundle: unreachable },
   egress: { list: unreachable },
   secrets: { list: unreachable, put: unreachable, remove: unreachable },
   templates: { get: unreachable, list: unreachable },

@@ -12,7 +12,7 @@ import type { DeadLetters } from "./dead-letters.ts";
 import { streamArnOf } from "./functions/table-rights.ts";
 
 export interface EventsProps {
-  readonly functions: Readonly<Record<"task-events" | "sweeper" | "pool" | "bootstrap", NodejsFunction>>;
+  readonly functions: Readonly<Record<"task-events" | "sweeper" | "pool" | "bootstrap" | "chainer", NodejsFunction>>;
   readonly cluster: ICluster;
   readonly table: ITable;
   readonly deadLetters: DeadLetters;
@@ -22,9 +22,15 @@ export interface EventsProps {
 export class Events extends Construct {
   constructor(scope: Construct, id: string, { functions, cluster, table, deadLetters }: EventsProps) {
     super(scope, id);
-    const { pool, sweeper, bootstrap } = functions;
+    const { pool, sweeper, bootstrap, chainer } = functions;
     this.taskChanges(functions["task-events"], cluster, deadLetters);
-    this.every("EachMinute", Duration.minutes(1), [sweeper, pool], deadLetters, "Sweeps, and keeps the pool");
+    this.every(
+      "EachMinute",
+      Duration.minutes(1),
+      [sweeper, pool, chainer],
+      deadLetters,
+      "Sweeps, keeps the pool, chains audit events",
+    );
     const stream = { table, deadLetters };
     this.onRecords("PoolStream", pool, { ...stream, filters: [wanted, claimed], parallel: 10 });
     this.onRecords("SweeperStream", sweeper, { ...stream, filters: [expired("INSTANCE#"), expired("SANDBOX#")] });

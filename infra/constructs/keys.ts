@@ -11,23 +11,30 @@ export class Keys extends Construct implements PlatformKeys {
   readonly data: Key;
   readonly signing: Key;
   readonly audit: Key;
+  readonly evidence: Key;
 
   constructor(scope: Construct, id: string, config: DeploymentConfig) {
     super(scope, id);
     this.data = rotatingKey(this, "Data", config, "table, files, images, secrets, logs and sealed env values");
     this.audit = rotatingKey(this, "Audit", config, "CloudTrail and its bucket");
-    this.signing = new Key(this, "Signing", {
-      description: `${config.deployment}: signs sandbox tokens`,
-      keySpec: KeySpec.ECC_NIST_P256,
-      keyUsage: KeyUsage.SIGN_VERIFY,
-      removalPolicy: dataRemoval(config),
-      pendingWindow: pendingWindow(config),
-    });
+    this.signing = signingKey(this, "Signing", config, "signs sandbox tokens");
+    this.evidence = signingKey(this, "Evidence", config, "signs checkpoints of the audit record and evidence");
     letLogsUse(this.data);
     letLogsUse(this.audit);
     letAlarmsUse(this.data);
     letSecretsUse(this.data);
   }
+}
+
+/** KMS rotates no asymmetric keys. */
+function signingKey(scope: Construct, id: string, config: DeploymentConfig, signs: string): Key {
+  return new Key(scope, id, {
+    description: `${config.deployment}: ${signs}`,
+    keySpec: KeySpec.ECC_NIST_P256,
+    keyUsage: KeyUsage.SIGN_VERIFY,
+    removalPolicy: dataRemoval(config),
+    pendingWindow: pendingWindow(config),
+  });
 }
 
 export function rotatingKey(scope: Construct, id: string, config: DeploymentConfig, holds: string): Key {

@@ -16,6 +16,8 @@ export interface PlatformKeys {
   readonly signing: IKey;
   /** CloudTrail and its bucket. Rotates. */
   readonly audit: IKey;
+  /** ECC_NIST_P256, signs checkpoints of the audit record and evidence. */
+  readonly evidence: IKey;
 }
 
 export interface PlatformNetwork {
@@ -85,5 +87,6 @@ export const functionNames = [
   "bridge",
   "janitor",
   "bootstrap",
+  "chainer",
 ] as const;
 export type FunctionName = (typeof functionNames)[number];

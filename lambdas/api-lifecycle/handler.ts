@@ -7,6 +7,7 @@ import { rememberResolved } from "#core/delivered-secrets.ts";
 import { makeApi } from "../api/make-api.ts";
 import { apiLifecycleEnvSchema } from "../environment.ts";
 import { makeAdmission } from "../parts/admission.ts";
+import { makeChain } from "../parts/audit-chain.ts";
 import { makeCommon } from "../parts/common.ts";
 import { guarded } from "../parts/guarded.ts";
 import { makePorts, makeStores } from "../parts/ports.ts";
@@ -26,6 +27,7 @@ const ports = makePorts(common, stores, {
     common.secretValues,
   ),
   admission: makeAdmission(common, env),
+  auditChain: makeChain(common, env),
 });
 
 /** Everything that changes something, behind both doors. It claims and stops instances; it cannot launch one. */

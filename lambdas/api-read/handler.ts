@@ -1,6 +1,7 @@
 import { readEnvironment } from "#contracts/environment.ts";
 import { makeApi } from "../api/make-api.ts";
 import { apiReadEnvSchema } from "../environment.ts";
+import { makeChain } from "../parts/audit-chain.ts";
 import { makeCommon } from "../parts/common.ts";
 import { guarded } from "../parts/guarded.ts";
 import { makePorts, makeStores } from "../parts/ports.ts";
@@ -14,7 +15,7 @@ const { stores, settle } = makeStores(common, env);
 export const handler = guarded(
   common.logger,
   makeApi(env, {
-    ports: makePorts(common, stores),
+    ports: makePorts(common, stores, { auditChain: makeChain(common, env) }),
     metrics: common.metrics,
     settle,
     capacity: makeCapacityReader(common, env),

@@ -44,7 +44,7 @@ export function makeApi(
       previewUrl: (id) => addresses.previewUrl(id),
       sourceIp: restSourceIp,
       billed: true,
-      principal: restPrincipal(settings.defaultProject),
+      principal: restPrincipal(settings.defaultProject, settings.iamProjects),
       ...(capacity !== undefined && { capacity }),
     },
   });

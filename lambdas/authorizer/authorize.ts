@@ -1,9 +1,18 @@
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from "aws-lambda";
 import { BulkheadError, toBulkheadError } from "#contracts/errors.ts";
+import type { KeyShown } from "#core/keys/check.ts";
 import type { Principal } from "#core/model.ts";
 
 /** The part of the event that is read. */
-export type AuthorizerEvent = Pick<APIGatewayRequestAuthorizerEvent, "headers" | "methodArn">;
+export type AuthorizerEvent = Pick<APIGatewayRequestAuthorizerEvent, "headers" | "methodArn"> & {
+  readonly requestContext?: { readonly requestId?: string; readonly identity?: { readonly sourceIp?: string | null } };
+};
+
+/** What the door has decided, and for the record why not. */
+export interface Authorized {
+  readonly answer: APIGatewayAuthorizerResult;
+  readonly refusal?: BulkheadError;
+}
 
 const missing = new BulkheadError(
   "AUTHENTICATION_REQUIRED",
@@ -16,18 +25,31 @@ const missing = new BulkheadError(
  */
 export async function authorize(
   event: AuthorizerEvent,
-  authenticate: (rawKey: string) => Promise<Principal>,
-): Promise<APIGatewayAuthorizerResult> {
+  authenticate: (rawKey: string, shown: KeyShown) => Promise<Principal>,
+): Promise<Authorized> {
   const rawKey = keyOf(event.headers ?? {});
   try {
     if (rawKey === undefined) throw missing;
-    const { projectId, keyId, scopes } = await authenticate(rawKey);
-    return answer(event, "Allow", keyId, { projectId, keyId, scopes: scopes.join(",") });
+    const shown = { sourceIp: sourceIpOf(event), plane: "control" as const };
+    const { projectId, keyId, scopes, environment, limits = null } = await authenticate(rawKey, shown);
+    const who = {
+      projectId,
+      keyId,
+      scopes: scopes.join(","),
+      ...(environment !== null && { environment }),
+      ...(limits !== null && { limits: JSON.stringify(limits) }),
+    };
+    return { answer: answer(event, "Allow", keyId, who) };
   } catch (thrown) {
-    const { status, code, message } = toBulkheadError(thrown);
-    if (status !== 401) throw thrown;
-    return answer(event, "Deny", "nobody", { code, message });
+    const refusal = toBulkheadError(thrown);
+    const { status, code, message } = refusal;
+    if (status !== 401 && status !== 429) throw thrown;
+    return { answer: answer(event, "Deny", "nobody", { code, message }), refusal };
   }
+}
+
+export function sourceIpOf({ requestContext }: AuthorizerEvent): string | null {
+  return requestContext?.identity?.sourceIp ?? null;
 }
 
 /** Header names arrive as the caller wrote them. Both doors of the key (contract rule 3); the first wins. */

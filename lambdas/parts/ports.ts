@@ -1,6 +1,7 @@
 import { makeDocumentClient } from "#aws/clients.ts";
 import { makeDynamoStores, type Stores } from "#aws/stores.ts";
 import { openAdmission } from "#core/admission.ts";
+import { makeMetricSignals } from "#core/alerts/metric-signals.ts";
 import type { PlatformPorts } from "#core/deps.ts";
 import { makeEvents } from "#core/events.ts";
 import { cacheTemplates } from "#core/template-cache.ts";
@@ -29,6 +30,7 @@ export function makePorts(common: Common, stores: Stores, given: Partial<Platfor
     clock: common.clock,
     logger: common.logger,
     secretValues: common.secretValues,
+    signals: makeMetricSignals(common.metrics, common.logger),
     ...given,
   };
 }

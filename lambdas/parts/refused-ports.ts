@@ -43,5 +43,6 @@ export const refusedAuditChain: AuditChain = {
   },
   checkpoint: noChain,
   checkpoints: noChain,
+  signed: noChain,
   publicKeyPem: noChain,
 };

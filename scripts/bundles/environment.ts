@@ -17,6 +17,7 @@ export const harmlessEnvironment: Readonly<Record<string, string>> = {
   BULKHEAD_JANITOR: "measure-janitor",
   BULKHEAD_DATA_KEY: "alias/measure",
   BULKHEAD_SIGNING_KEY: "alias/measure-signing",
+  BULKHEAD_AUDIT_KEY: "alias/measure-audit",
   BULKHEAD_SECRET_PREFIX: "measure/",
   BULKHEAD_FIRST_KEY_SECRET: "measure/first-key",
   BULKHEAD_SANDBOX_CIDR: "10.0.0.0/16",

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureSchemathesis } from "../ensure-schemathesis.mjs";
@@ -66,9 +66,4 @@ function argumentsOf({ url, apiKey, seconds, seed, document }: FuzzOptions): str
     ...["--seed", String(seed), "--max-examples", "40", "--workers", "2", "--continue-on-failure"],
     ...["--no-color", "--suppress-health-check", "all", "--warnings", "off", "--output-sanitize", "true"],
   ];
-}
-
-/** Reads the document as it is checked in. */
-export async function readDocument(path: string): Promise<{ readonly paths: Readonly<Record<string, object>> }> {
-  return JSON.parse(await readFile(path, "utf8")) as { paths: Record<string, object> };
 }

@@ -9,6 +9,7 @@ import { backgroundRoutes } from "./background/routes.ts";
 import type { AgentClock } from "./clock.ts";
 import { makeCompileCache } from "./compile-cache.ts";
 import { controlRoutes } from "./control-routes.ts";
+import { makeDecoyLayer } from "./decoy.ts";
 import { type DiskMeter, makeDiskMeter } from "./disk-meter.ts";
 import { envRoutes } from "./env-routes.ts";
 import type { AgentSettings } from "./environment.ts";
@@ -95,7 +96,7 @@ export function makeAgent({ settings, logger, clock, end, egressKeyHash, ...more
     ...watchRoutes({ roots: [...roots], clock }),
   ];
   const router = makeRouter([
-    ...controlRoutes(lifecycle, freezer, rehearsal, egressKeyHash),
+    ...controlRoutes(lifecycle, freezer, rehearsal, egressKeyHash, makeDecoyLayer({ ...user, secretValues, logger })),
     ...infoRoutes({ settings, lifecycle, programs, clock, startedAt, sockets: openSockets }),
     ...systemRoutes(figures),
     ...metricsRoutes({

@@ -1,15 +1,20 @@
 import { controlPrefix } from "#contracts/agent-constants.ts";
+import type { DecoyFile } from "#contracts/agent-control.ts";
 import type { Freezer } from "./freeze/freezer.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { parseActivate, parseLease } from "./parse.ts";
 import type { Route } from "./router.ts";
 
-/** Routes of the control plane (agent-control.ts). Each answers the agent's state. */
+/**
+ * Routes of the control plane (agent-control.ts). Each answers the agent's state.
+ * @param layDecoy returns at once and never throws
+ */
 export function controlRoutes(
   lifecycle: Lifecycle,
   freezer: Freezer,
   rehearsal: () => void,
   egressKeyHash?: string,
+  layDecoy: (decoy: DecoyFile) => void = () => {},
 ): Route[] {
   return [
     {
@@ -44,7 +49,10 @@ export function controlRoutes(
       method: "POST",
       path: `${controlPrefix}activate`,
       async handle(request) {
-        lifecycle.activate(parseActivate(await request.json()));
+        const asked = parseActivate(await request.json());
+        const isFirst = lifecycle.sandbox() === undefined;
+        lifecycle.activate(asked);
+        if (isFirst && asked.decoy !== undefined) layDecoy(asked.decoy);
         request.send(200, lifecycle.state());
       },
     },

@@ -2,7 +2,7 @@ import type { CommandRequest } from "#contracts/agent/commands.ts";
 import type { EnvSetRequest } from "#contracts/agent/env.ts";
 import type { ExecuteRequest } from "#contracts/agent/exec.ts";
 import { maxExecSeconds } from "#contracts/agent/languages.ts";
-import type { ActivateRequest, Lease } from "#contracts/agent-control.ts";
+import type { ActivateRequest, DecoyFile, Lease } from "#contracts/agent-control.ts";
 import { booleanOf, type Fields, fieldsOf, integerOf, invalid, numberOf, required, textOf, textOr } from "./fields.ts";
 
 /** Bytes of all names and values of one environment, as in contracts. */
@@ -102,10 +102,16 @@ function namesOf(value: unknown): string[] {
   return value.map((name: unknown, index) => textOf(name, `secret_names[${index}]`));
 }
 
+function decoyOf(value: unknown): DecoyFile {
+  const fields = fieldsOf(value, "decoy");
+  return { path: textOf(required(fields, "path"), "path"), content: textOf(required(fields, "content"), "content") };
+}
+
 export function parseActivate(body: unknown): ActivateRequest {
   const fields = fieldsOf(body, "body");
   const resources = fieldsOf(required(fields, "resources"), "resources");
   const names = fields["secret_names"];
+  const decoy = fields["decoy"];
   return {
     sandbox_id: textOf(required(fields, "sandbox_id"), "sandbox_id"),
     env: checkedEnvOf(required(fields, "env")),
@@ -117,5 +123,6 @@ export function parseActivate(body: unknown): ActivateRequest {
       memory_mb: numberOf(required(resources, "memory_mb"), "memory_mb"),
       disk_mb: numberOf(required(resources, "disk_mb"), "disk_mb"),
     },
+    ...(decoy !== undefined && { decoy: decoyOf(decoy) }),
   };
 }

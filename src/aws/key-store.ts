@@ -7,6 +7,11 @@ import { keyItemSchema } from "./schemas.ts";
 import { soloKey } from "./table.ts";
 import { putNew, queryAll, readItem, type TableDeps } from "./table-access.ts";
 
+/** Decoys are in no list of keys, and go by themselves: there is one for each sandbox that ever was. */
+function decoyItem(record: ApiKeyRecord): object {
+  return record.expiresAt === null ? record : { ...record, expiresAtSeconds: Math.ceil(record.expiresAt / 1000) };
+}
+
 export function makeKeyStore(deps: TableDeps): KeyStore {
   const set = (id: string, attribute: "revokedAt" | "lastUsedAt", at: number, condition: string) =>
     conditional(() =>
@@ -23,10 +28,12 @@ export function makeKeyStore(deps: TableDeps): KeyStore {
     );
   return {
     insert: (record) =>
-      putNew(deps, soloKey("KEY", record.id), record, {
-        gsi1pk: `KEYS#${record.projectId}`,
-        gsi1sk: sortKeyOf(record.createdAt, record.id),
-      }),
+      record.decoyFor === null
+        ? putNew(deps, soloKey("KEY", record.id), record, {
+            gsi1pk: `KEYS#${record.projectId}`,
+            gsi1sk: sortKeyOf(record.createdAt, record.id),
+          })
+        : putNew(deps, soloKey("KEY", record.id), decoyItem(record)),
     get: (id) => readItem(deps, soloKey("KEY", id), keyItemSchema),
     async list(projectId) {
       const found: ApiKeyRecord[] = [];
@@ -34,6 +41,19 @@ export function makeKeyStore(deps: TableDeps): KeyStore {
       return found;
     },
     revoke: (id, at) => set(id, "revokedAt", at, "attribute_exists(pk) AND #a = :never"),
+    supersede: (id, replacedBy, expiresAt) =>
+      conditional(() =>
+        deps.client.send(
+          new UpdateCommand({
+            TableName: deps.table,
+            Key: soloKey("KEY", id),
+            UpdateExpression: "SET replacedBy = :by, expiresAt = :until, rotateAt = :none",
+            ConditionExpression:
+              "attribute_exists(pk) AND revokedAt = :none AND (attribute_not_exists(replacedBy) OR replacedBy = :none)",
+            ExpressionAttributeValues: { ":by": replacedBy, ":until": expiresAt, ":none": null },
+          }),
+        ),
+      ),
     async markUsed(id, at) {
       await set(id, "lastUsedAt", at, "attribute_exists(pk)");
     },

@@ -1,10 +1,12 @@
 import * as z from "zod";
+import type { Environment, Scope } from "#contracts/access.ts";
 import {
   type ApiKeyView,
   apiKeyListSchema,
   createdApiKeySchema,
   type keyLifetimes,
 } from "#contracts/control/api-keys.ts";
+import { type Evidence, evidenceSchema } from "#contracts/control/evidence.ts";
 import { type NetworkAnswer, networkAnswerSchema } from "#contracts/control/network.ts";
 import {
   type CreateSandboxRequest,
@@ -15,10 +17,12 @@ import {
 } from "#contracts/control/sandboxes.ts";
 import { type SecretView, secretListSchema, secretSchema } from "#contracts/control/secrets.ts";
 import { type Template, templateListSchema } from "#contracts/control/templates.ts";
+import { type AlertsPeer, alertsPeer } from "./alerts/peer.ts";
 import { type AuditRecord, auditRecord } from "./audit/record.ts";
 import { egressPages } from "./egress/pages.ts";
 import type { EgressPages } from "./egress/rows.ts";
 import { type CallOptions, call, type Peer } from "./http.ts";
+import { type QuarantineApi, quarantineApi } from "./quarantine/api.ts";
 import { type CreatedView, createdView, pageView, type SandboxView, sandboxView, stateView } from "./sandbox-view.ts";
 
 export type KeyCreated = z.infer<typeof createdApiKeySchema>;
@@ -48,12 +52,18 @@ export interface ControlPlane {
   kill(sandboxId: string): Promise<void>;
   readonly egress: EgressPages;
   readonly audit: AuditRecord;
+  readonly quarantine: QuarantineApi;
+  /** Everything on record of a sandbox, as it was signed. */
+  evidence(sandboxId: string): Promise<Evidence>;
+  readonly alerts: AlertsPeer;
   secrets(): Promise<readonly SecretView[]>;
   putSecret(name: string, value: string): Promise<SecretView>;
   removeSecret(name: string): Promise<void>;
   templates(): Promise<readonly Template[]>;
   keys(): Promise<readonly ApiKeyView[]>;
   createKey(request: NewKey): Promise<KeyCreated>;
+  /** @param overlapSeconds how long the old key works on; absent: the platform's default */
+  rotateKey(keyId: string, overlapSeconds?: number): Promise<KeyCreated>;
   revokeKey(keyId: string): Promise<void>;
 }
 
@@ -61,6 +71,8 @@ export interface NewKey {
   readonly name: string;
   /** One of the contract's words (§3.8), or seconds. Absent: the platform's default. */
   readonly expires?: { readonly in: keyof typeof keyLifetimes } | { readonly seconds: number };
+  readonly scopes?: readonly Scope[];
+  readonly environment?: Environment;
 }
 
 export function makeControlPlane(baseUrl: string, apiKey: string): ControlPlane {
@@ -100,6 +112,18 @@ export function makeControlPlane(baseUrl: string, apiKey: string): ControlPlane 
     },
     egress: egressPages(peer),
     audit: auditRecord(peer),
+    quarantine: quarantineApi(peer),
+    // Nothing of it may get lost: it is signed as a whole.
+    evidence: (id) =>
+      ask(
+        "GET",
+        at(id, "/evidence"),
+        z.custom<Evidence>((body) => evidenceSchema.safeParse(body).success),
+        {
+          timeoutMs: 120_000,
+        },
+      ),
+    alerts: alertsPeer(peer),
     secrets: async () => (await ask("GET", "/v1/secrets", secretListSchema)).data,
     putSecret: (name, value) =>
       ask("PUT", `/v1/secrets/${encodeURIComponent(name)}`, secretSchema, { body: { value } }),
@@ -109,13 +133,22 @@ export function makeControlPlane(baseUrl: string, apiKey: string): ControlPlane 
     templates: async () => (await ask("GET", "/v1/templates", templateListSchema)).data,
     keys: async () => (await ask("GET", "/auth/api-keys", apiKeyListSchema)).api_keys,
     createKey: (request) => ask("POST", "/auth/api-keys", createdApiKeySchema, { body: keyBody(request) }),
+    rotateKey: (id, overlapSeconds) =>
+      ask("POST", `/auth/api-keys/${encodeURIComponent(id)}/rotate`, createdApiKeySchema, {
+        body: overlapSeconds === undefined ? {} : { overlap_seconds: overlapSeconds },
+      }),
     revokeKey: async (id) => {
       await ask("DELETE", `/auth/api-keys/${encodeURIComponent(id)}`, anythingSchema);
     },
   };
 }
 
-function keyBody({ name, expires }: NewKey) {
-  if (expires === undefined) return { name };
-  return "in" in expires ? { name, expires_in: expires.in } : { name, expires_in_seconds: expires.seconds };
+function keyBody({ name, expires, scopes, environment }: NewKey) {
+  return {
+    name,
+    ...(scopes !== undefined && { scopes }),
+    ...(environment !== undefined && { environment }),
+    ...(expires !== undefined &&
+      ("in" in expires ? { expires_in: expires.in } : { expires_in_seconds: expires.seconds })),
+  };
 }

@@ -13,6 +13,10 @@ export const leaseSchema = z.object({
 });
 export type Lease = z.infer<typeof leaseSchema>;
 
+/** A key of no use, to be found by who searches the instance. */
+export const decoySchema = z.object({ path: z.string(), content: z.string() });
+export type DecoyFile = z.infer<typeof decoySchema>;
+
 /** `POST /_bulkhead/activate`: gives a warm instance to one sandbox, once. A second sandbox id is refused with CONFLICT. */
 export const activateRequestSchema = z.object({
   sandbox_id: z.string(),
@@ -24,6 +28,7 @@ export const activateRequestSchema = z.object({
   /** Shown by /info and /health as facts about the sandbox. */
   internet_access: z.boolean(),
   resources: z.object({ vcpu: z.number(), memory_mb: z.number(), disk_mb: z.number() }),
+  decoy: decoySchema.optional(),
 });
 export type ActivateRequest = z.infer<typeof activateRequestSchema>;
 

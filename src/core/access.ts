@@ -47,9 +47,16 @@ export function requireAccess(caller: Caller, permission: Permission, object?: A
   throw new BulkheadError(code, `${name} ${object.id.slice(0, 64)} not found`);
 }
 
-function mayReach(caller: Caller, { id, owner }: AccessObject): boolean {
+/** Whether a caller has a permission, whatever it is asked to. */
+export function permitted(caller: Pick<Caller, "scopes">, permission: Permission): boolean {
+  return permissionsOnce(caller.scopes).has(permission);
+}
+
+function mayReach(caller: Caller, { kind, id, owner }: AccessObject): boolean {
   if (owner === undefined || owner.projectId !== caller.projectId) return false;
   if (caller.only !== undefined && caller.only !== id) return false;
   const environment = owner.environment ?? null;
+  // A thing of no environment is everybody's; a key of none is one that reaches all of them.
+  if (kind === "key") return caller.environment === null || environment === caller.environment;
   return environment === null || caller.environment === null || environment === caller.environment;
 }

@@ -54,7 +54,7 @@ export function dataAudit(audit: Pick<Audit, "note">): DataAudit {
 export const platformProject = "platform";
 
 /** The event of a making, for whoever stores what is made. */
-export type Entry = (target: string) => AuditEvent;
+export type Entry = (target: string, more?: Readonly<Record<string, unknown>>) => AuditEvent;
 
 export function operationOf(
   principal: Principal,
@@ -130,8 +130,8 @@ export function makeAudit(
     async aroundMaking(operation, work, target) {
       const entered: AuditEvent[] = [];
       try {
-        const result = await work((made) => {
-          const entry = event({ ...operation, target: made }, "allowed", {});
+        const result = await work((made, more = {}) => {
+          const entry = event({ ...operation, target: made }, "allowed", more);
           entered.push(entry);
           return entry;
         });

@@ -1,3 +1,4 @@
+import type { KeyPolicy } from "./keys.ts";
 import type { AskedPolicy } from "./network/policy.ts";
 
 /** What a deployment decides about its sandboxes. */
@@ -8,6 +9,8 @@ export interface PlatformConfig {
   readonly maxLifetimeSeconds: number;
   /** What sandboxes may reach whose caller and template say nothing. @default openPolicy */
   readonly network?: AskedPolicy;
+  /** Of API keys. @default - as makeKeyService */
+  readonly keys?: KeyPolicy;
   /** How long create waits for an instance before it answers with status `creating`. */
   readonly createWaitMs: number;
   /**
@@ -27,6 +30,12 @@ export interface PlatformConfig {
   readonly pool: Readonly<Record<string, number>>;
   readonly refillConcurrency: number;
   readonly sweepEveryMs: number;
+  /** How long a quarantine holds unless whoever asks for it says otherwise. @default - a week */
+  readonly quarantineSeconds?: number;
+  /** Most bytes of one evidence bundle; where answers may not be longer than that. @default 64 MiB */
+  readonly evidenceBytes?: number;
+  /** File that a key of no use is laid into in every sandbox: who shows it has searched there. @default - none */
+  readonly decoyPath?: string | undefined;
   /** How long an ended sandbox answers 410 before it answers 404. */
   readonly tombstoneSeconds: number;
 }

@@ -1,4 +1,5 @@
 import { BulkheadError } from "#contracts/errors.ts";
+import { activateSandbox } from "./activate.ts";
 import type { Entry } from "./audit.ts";
 import { makeElsewhere } from "./create-elsewhere.ts";
 import { activation, leaseOf } from "./deadlines.ts";
@@ -58,7 +59,7 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
   const atWork = new Map<string, { readonly making: Making; readonly made: Promise<unknown> }>();
 
   async function activate(making: Making, instance: InstanceRecord, deadlines: Deadlines): Promise<void> {
-    await ports.agent.activate(endpointOf(instance), activation(making.draft, making.env, deadlines));
+    await activateSandbox(deps, endpointOf(instance), activation(making.draft, making.env, deadlines), making.draft);
   }
 
   /**
@@ -71,7 +72,9 @@ export function makeCreator(deps: CoreDeps, ender: Ender): Creator {
       const next =
         stored === null ? { ...making.draft, ...change } : { ...stored, ...change, version: stored.version + 1 };
       const written =
-        stored === null ? await sandboxes.insert(next, making.entry(next.id)) : await sandboxes.replace(next);
+        stored === null
+          ? await sandboxes.insert(next, making.entry(next.id, { policy: next.network }))
+          : await sandboxes.replace(next);
       if (written === "written") {
         making.stored = next;
         return next;

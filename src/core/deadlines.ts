@@ -78,6 +78,8 @@ export function activation(
 
 /** Which deadline passed first, hence why the sandbox must end; null when none has passed. */
 export function overdue(record: SandboxRecord, now: number): EndReason | null {
+  // Held for inspection: only the end of that ends it.
+  if (record.quarantine !== null) return record.quarantine.until <= now ? "lifetime" : null;
   const { deadlines } = record;
   const idleAt = record.lastActivityAt + deadlines.idleTimeoutSeconds * 1000;
   const due: readonly (readonly [EndReason, number])[] = [

@@ -1,4 +1,5 @@
 import type { Logger } from "#telemetry/logger.ts";
+import type { AlertStore } from "./alerts/model.ts";
 import type { Signals } from "./alerts/signals.ts";
 import type { Audit } from "./audit.ts";
 import type { PlatformConfig } from "./config.ts";
@@ -42,6 +43,8 @@ export interface PlatformPorts {
   readonly events: Events;
   /** @default - nobody listens */
   readonly signals?: Signals | undefined;
+  /** @default - there are no alerts to be listed */
+  readonly alerts?: AlertStore | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** @default - values of secrets are not known, and so not hidden in what is written */

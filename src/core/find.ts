@@ -1,7 +1,7 @@
 import type { Permission } from "#contracts/access.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import { toRfc3339 } from "#contracts/time.ts";
-import { requireAccess } from "./access.ts";
+import { permitted, requireAccess } from "./access.ts";
 import { expiresAt } from "./deadlines.ts";
 import { isOver } from "./lifecycle.ts";
 import type { Principal, SandboxRecord } from "./model.ts";
@@ -22,7 +22,7 @@ export async function findSandbox(
   requireAccess(principal, permission);
   const record = await store.get(id);
   requireAccess(principal, permission, { kind: "sandbox", id, owner: record });
-  if (record !== undefined) return held(record, permission);
+  if (record !== undefined) return held(record, principal, permission);
   throw new BulkheadError("SANDBOX_NOT_FOUND", `Sandbox ${id} not found`);
 }
 
@@ -41,12 +41,22 @@ const looking: ReadonlySet<Permission> = new Set([
 ]);
 
 /** What is held for inspection is looked at, and otherwise left to those who hold it. @throws BulkheadError SANDBOX_QUARANTINED */
-function held(record: SandboxRecord, permission: Permission): SandboxRecord {
+function held(record: SandboxRecord, principal: Principal, permission: Permission): SandboxRecord {
   if (record.quarantine === null || isOver(record.status) || looking.has(permission)) return record;
-  throw new BulkheadError(
+  if (permission === "sandboxes:kill" && mayEndHeld(principal)) return record;
+  throw quarantined(record);
+}
+
+/** Whoever may hold sandboxes may also end one that is held. */
+export function mayEndHeld(principal: Principal): boolean {
+  return permitted(principal, "sandboxes:quarantine");
+}
+
+export function quarantined(record: Pick<SandboxRecord, "id" | "quarantine">): BulkheadError {
+  return new BulkheadError(
     "SANDBOX_QUARANTINED",
-    `Sandbox ${record.id} is in quarantine: ${record.quarantine.reason}. Whoever has the scope "sandboxes:quarantine" can release it.`,
-    { details: { sandbox_id: record.id, quarantined_at: toRfc3339(record.quarantine.at) } },
+    `Sandbox ${record.id} is in quarantine: ${record.quarantine?.reason}. Whoever has the scope "sandboxes:quarantine" can release it.`,
+    { details: { sandbox_id: record.id, quarantined_at: toRfc3339(record.quarantine?.at ?? 0) } },
   );
 }
 

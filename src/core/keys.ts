@@ -1,36 +1,31 @@
-import { createHash, timingSafeEqual } from "node:crypto";
-import { permissionsOf, type Scope } from "#contracts/access.ts";
 import { BulkheadError } from "#contracts/errors.ts";
-import { apiKeySchema, makeKeyId } from "#contracts/ids.ts";
 import { requireAccess } from "./access.ts";
+import type { Signals } from "./alerts/signals.ts";
 import { type Audit, operationOf } from "./audit.ts";
+import { type KeyCheck, makeKeyCheck } from "./keys/check.ts";
+import { type KeyPolicy, makeKey, type NewKey, requireGivable } from "./keys/issue.ts";
 import type { ApiKeyRecord, Principal, RequestContext } from "./model.ts";
 import type { Clock, KeyStore } from "./ports.ts";
 
-/** A verified key is trusted this long without another look: a revocation takes effect within it. */
-const trustMs = 5_000;
-/** Last use is written at most this often per key. */
-const usedEveryMs = 60_000;
-const defaultExpirySeconds = 90 * 86_400;
+export { refusedKeyOf } from "./keys/check.ts";
+export type { KeyPolicy, NewKey } from "./keys/issue.ts";
 
-export interface NewKey {
-  readonly name: string;
-  /** null: never; left out: 90 days. */
-  readonly expiresInSeconds?: number | null;
-  readonly scopes?: readonly Scope[];
+/** A key and what is stored of it. The key is in the answer and nowhere else, ever. */
+export interface IssuedKey {
+  readonly record: ApiKeyRecord;
+  readonly key: string;
 }
 
-export interface KeyService {
-  /** @throws BulkheadError INVALID_API_KEY */
-  authenticate(rawKey: string): Promise<Principal>;
-  /** The key is in the answer and nowhere else, ever. */
-  create(
-    principal: Principal,
-    request: NewKey,
-    context: RequestContext,
-  ): Promise<{ readonly record: ApiKeyRecord; readonly key: string }>;
+export interface KeyService extends Pick<KeyCheck, "authenticate" | "revoked"> {
+  /** @throws BulkheadError FORBIDDEN for what the caller could not do itself, INVALID_REQUEST for a life that is too long */
+  create(principal: Principal, request: NewKey, context: RequestContext): Promise<IssuedKey>;
   list(principal: Principal, context: RequestContext): Promise<readonly ApiKeyRecord[]>;
-  /** @throws BulkheadError RESOURCE_NOT_FOUND */
+  /**
+   * Makes a key that takes the place of another, with its name, scopes, environment and limits; both work for `overlapSeconds`.
+   * @throws BulkheadError RESOURCE_NOT_FOUND, CONFLICT for one that has ended or was replaced already
+   */
+  rotate(principal: Principal, id: string, overlapSeconds: number, context: RequestContext): Promise<IssuedKey>;
+  /** Tokens that were issued to it end with it. @throws BulkheadError RESOURCE_NOT_FOUND */
   revoke(principal: Principal, id: string, context: RequestContext): Promise<void>;
   /** The first key of a project, made by the platform itself. */
   bootstrap(request: {
@@ -38,117 +33,93 @@ export interface KeyService {
     readonly name: string;
     /** @default null: it does not expire */
     readonly expiresInSeconds?: number | null;
-  }): Promise<{ readonly record: ApiKeyRecord; readonly key: string }>;
+  }): Promise<IssuedKey>;
 }
 
 export interface KeyDeps {
   readonly keys: KeyStore;
   readonly audit: Audit;
   readonly clock: Clock;
+  readonly signals?: Signals | undefined;
+  /** @default - keys live as long as is asked for, and should be replaced after 90 days */
+  readonly policy?: KeyPolicy | undefined;
 }
 
-const sha256 = (text: string) => createHash("sha256").update(text).digest("base64url");
+export function makeKeyService({ keys, audit, clock, signals, policy = {} }: KeyDeps): KeyService {
+  const check = makeKeyCheck({ keys, clock, signals });
 
-export function makeKeyService(deps: KeyDeps): KeyService {
-  const { keys, audit, clock } = deps;
-  const trusted = new Map<string, { readonly until: number; readonly record: ApiKeyRecord }>();
-  const usedAt = new Map<string, number>();
-
-  async function issue(projectId: string, request: NewKey): Promise<{ record: ApiKeyRecord; key: string }> {
-    const now = clock.now();
-    const id = makeKeyId(clock);
-    const key = `hopx_live_${id}.${Buffer.from(clock.random(32)).toString("base64url")}`;
-    const seconds = request.expiresInSeconds === undefined ? defaultExpirySeconds : request.expiresInSeconds;
-    const record: ApiKeyRecord = {
-      id,
-      hash: sha256(key),
-      name: request.name,
-      projectId,
-      scopes: request.scopes ?? ["manage"],
-      createdAt: now,
-      expiresAt: seconds === null ? null : now + seconds * 1000,
-      environment: null,
-      rotateAt: seconds === null ? null : now + seconds * 1000,
-      replacedBy: null,
-      limits: null,
-      decoyFor: null,
-      revokedAt: null,
-      lastUsedAt: null,
-    };
-    if ((await keys.insert(record)) === "lost")
-      throw new BulkheadError("CONFLICT", "Key id taken. Repeat the request.");
-    return { record, key };
+  async function insert(issued: IssuedKey): Promise<IssuedKey> {
+    if ((await keys.insert(issued.record)) === "written") return issued;
+    throw new BulkheadError("CONFLICT", "Key id taken. Repeat the request.");
   }
 
-  async function lookUp(rawKey: string): Promise<ApiKeyRecord> {
-    const hash = sha256(rawKey);
-    const known = trusted.get(hash);
-    if (known !== undefined && known.until > clock.now()) return known.record;
-    const parsed = apiKeySchema.safeParse(rawKey);
-    const record = parsed.success ? await keys.get(rawKey.slice("hopx_live_".length, rawKey.indexOf("."))) : undefined;
-    if (record === undefined || !equal(record.hash, hash)) throw invalid("Unknown API key.");
-    if (trusted.size > 10_000) trusted.clear();
-    trusted.set(hash, { until: clock.now() + trustMs, record });
-    return record;
+  /** One that the caller may handle. @throws BulkheadError FORBIDDEN | RESOURCE_NOT_FOUND */
+  async function find(principal: Principal, id: string): Promise<ApiKeyRecord> {
+    requireAccess(principal, "keys:write");
+    const record = await keys.get(id);
+    const owner = record === undefined || record.decoyFor !== null ? undefined : record;
+    requireAccess(principal, "keys:write", { kind: "key", id, owner });
+    if (record !== undefined) return record;
+    throw new BulkheadError("RESOURCE_NOT_FOUND", `API key ${id.slice(0, 64)} not found`);
   }
 
-  function noteUse(id: string): void {
+  async function rotate(principal: Principal, id: string, overlapSeconds: number): Promise<IssuedKey> {
+    const old = await find(principal, id);
     const now = clock.now();
-    if ((usedAt.get(id) ?? 0) + usedEveryMs > now) return;
-    usedAt.set(id, now);
-    // Last use is a courtesy: a request never fails or waits for it.
-    keys.markUsed(id, now).catch(() => usedAt.delete(id));
+    const ended = old.revokedAt !== null || (old.expiresAt !== null && old.expiresAt <= now);
+    if (ended || old.replacedBy !== null) {
+      throw new BulkheadError("CONFLICT", "This API key has ended or was replaced already. Create a new one.", {
+        details: { replaced_by: old.replacedBy },
+      });
+    }
+    const { name, scopes, environment, limits } = old;
+    const seconds = old.expiresAt === null ? null : Math.round((old.expiresAt - old.createdAt) / 1000);
+    const request = { name, scopes, environment, limits, expiresInSeconds: seconds };
+    requireGivable(principal, request);
+    const issued = await insert(makeKey(clock, policy, old.projectId, request));
+    const until = Math.min(old.expiresAt ?? Number.POSITIVE_INFINITY, now + overlapSeconds * 1000);
+    if ((await keys.supersede(id, issued.record.id, until)) === "lost") {
+      await keys.revoke(issued.record.id, now);
+      throw new BulkheadError("CONFLICT", "This API key was changed at the same moment. Look at it again.");
+    }
+    check.forget();
+    return issued;
   }
 
   return {
-    async authenticate(rawKey) {
-      const record = await lookUp(rawKey);
-      if (record.revokedAt !== null) throw invalid("This API key was revoked. Use another.");
-      if (record.expiresAt !== null && record.expiresAt <= clock.now()) {
-        throw invalid("This API key has expired. Create another with `bulkhead keys create`.");
-      }
-      noteUse(record.id);
-      return { projectId: record.projectId, keyId: record.id, scopes: record.scopes, environment: record.environment };
-    },
-    create: (principal, request, context) =>
-      audit.around({ ...operationOf(principal, context, "key.create", null), details: { name: request.name } }, () => {
+    authenticate: (rawKey, shown) => check.authenticate(rawKey, shown),
+    revoked: (keyId) => check.revoked(keyId),
+    create(principal, request, context) {
+      const asked = { ...request, environment: request.environment ?? principal.environment };
+      const { name, scopes = ["manage"], environment } = asked;
+      const operation = operationOf(principal, context, "key.create", null);
+      return audit.around({ ...operation, details: { name, scopes, environment } }, () => {
         requireAccess(principal, "keys:write");
-        for (const permission of permissionsOf(request.scopes ?? [])) requireAccess(principal, permission);
-        return issue(principal.projectId, request);
-      }),
+        requireGivable(principal, asked);
+        return insert(makeKey(clock, policy, principal.projectId, asked));
+      });
+    },
     list: (principal, context) =>
-      audit.aroundRead(operationOf(principal, context, "key.list", null), () => {
+      audit.aroundRead(operationOf(principal, context, "key.list", null), async () => {
         requireAccess(principal, "keys:read");
-        return keys.list(principal.projectId);
+        const all = await keys.list(principal.projectId);
+        return all.filter(({ environment }) => principal.environment === null || environment === principal.environment);
       }),
+    rotate: (principal, id, overlapSeconds, context) =>
+      audit.around({ ...operationOf(principal, context, "key.rotate", id), details: { overlapSeconds } }, () =>
+        rotate(principal, id, overlapSeconds),
+      ),
     revoke: (principal, id, context) =>
       audit.around(operationOf(principal, context, "key.revoke", id), async () => {
-        requireAccess(principal, "keys:write");
-        const record = await keys.get(id);
-        if (record?.projectId !== principal.projectId)
-          throw new BulkheadError("RESOURCE_NOT_FOUND", `API key ${id} not found`);
+        await find(principal, id);
         await keys.revoke(id, clock.now());
-        trusted.clear();
+        check.forget();
       }),
     bootstrap: async ({ projectId, name, expiresInSeconds = null }) => {
-      const issued = await issue(projectId, { name, scopes: ["admin"], expiresInSeconds });
-      await audit.allowed({
-        projectId,
-        actor: "system",
-        action: "key.bootstrap",
-        target: issued.record.id,
-        context: null,
-      });
+      const issued = await insert(makeKey(clock, {}, projectId, { name, scopes: ["admin"], expiresInSeconds }));
+      const { id: target } = issued.record;
+      await audit.allowed({ projectId, actor: "system", action: "key.bootstrap", target, context: null });
       return issued;
     },
   };
-}
-
-function equal(left: string, right: string): boolean {
-  const [a, b] = [Buffer.from(left), Buffer.from(right)];
-  return a.length === b.length && timingSafeEqual(a, b);
-}
-
-function invalid(message: string): BulkheadError {
-  return new BulkheadError("INVALID_API_KEY", message);
 }

@@ -57,11 +57,22 @@ export function makePausing(deps: CoreDeps): Pausing {
     const found = await requirePausing(principal, id);
     const endpoint = await endpointOf(found);
     await agent.thaw(endpoint);
-    const record = await write(principal, found, "running");
+    const record = await write(principal, found, "running").catch(async (thrown: unknown) => {
+      await refreeze(id, endpoint);
+      throw thrown;
+    });
     if (record === null) return resume(principal, id);
     events.publish({ type: "sandbox.running", record, endpoint });
     await agent.thaw(endpoint);
-    return record;
+    return (await refreeze(id, endpoint)) ?? record;
+  }
+
+  /** A quarantine of somebody else came between the steps of a resume: what has been woken stands still again. */
+  async function refreeze(id: string, endpoint: Endpoint): Promise<SandboxRecord | undefined> {
+    const fresh = await sandboxes.get(id);
+    if (fresh === undefined || fresh.quarantine === null) return undefined;
+    await agent.freeze(endpoint);
+    return fresh;
   }
 
   /** Takes the wish back. An agent that does not answer may have followed it: then the sandbox stays paused. */

@@ -1,3 +1,4 @@
+import { activateSandbox } from "./activate.ts";
 import { activation, leaseOf } from "./deadlines.ts";
 import { rememberDelivered } from "./delivered-secrets.ts";
 import type { CoreDeps } from "./deps.ts";
@@ -65,7 +66,7 @@ export function makePlacing(deps: CoreDeps, ender: Ender): Placing {
     const { id, projectId, sealedEnv, deadlines } = sandbox;
     const env = sealedEnv === null ? {} : await ports.vault.open(sealedEnv, { sandboxId: id, projectId });
     rememberDelivered(ports.secretValues, sandbox, env);
-    await ports.agent.activate(endpoint, activation(sandbox, env, deadlines));
+    await activateSandbox(deps, endpoint, activation(sandbox, env, deadlines), sandbox);
   }
 
   /** Writes `running`; what a caller changed meanwhile, e.g. the timeout, stays and is told to the agent. */

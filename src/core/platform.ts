@@ -1,4 +1,5 @@
 import type { EndReason } from "#contracts/domain.ts";
+import { type AlertService, makeAlertService } from "./alerts/alert-service.ts";
 import { type Audit, makeAudit } from "./audit.ts";
 import { type AuditService, makeAuditService } from "./audit-chain/audit-service.ts";
 import type { PlatformConfig } from "./config.ts";
@@ -6,13 +7,16 @@ import type { CoreDeps, PlatformPorts } from "./deps.ts";
 import { each } from "./each.ts";
 import { type EgressService, makeEgressService } from "./egress-records.ts";
 import { makeEnder } from "./end.ts";
+import { type EvidenceService, makeEvidenceService } from "./evidence/evidence.ts";
 import { makeInstances } from "./instances.ts";
 import { type KeyService, makeKeyService } from "./keys.ts";
 import { type Launcher, makeLauncher } from "./launcher.ts";
 import type { Endpoint, SandboxRecord } from "./model.ts";
+import { makePausing } from "./pausing.ts";
 import { makePlacing } from "./placing.ts";
 import { makeWarmPool } from "./pool.ts";
 import type { InstanceExit, TemplateStore } from "./ports.ts";
+import { makeQuarantineService, type QuarantineService } from "./quarantine/quarantine.ts";
 import { makeSandboxService, type SandboxService } from "./sandboxes.ts";
 import { makeSecretService, type SecretService } from "./secrets.ts";
 import { isRestarting, settleStopped } from "./settle-stopped.ts";
@@ -29,8 +33,11 @@ export interface Platform {
   /** For what is refused before it reaches an operation. */
   readonly audit: Pick<Audit, "note">;
   readonly auditRecord: AuditService;
+  readonly alerts: AlertService;
   readonly sandboxes: SandboxService;
   readonly keys: KeyService;
+  readonly quarantine: QuarantineService;
+  readonly evidence: EvidenceService;
   readonly egress: EgressService;
   readonly secrets: SecretService;
   readonly templates: Pick<TemplateStore, "get" | "list">;
@@ -119,8 +126,17 @@ export function makePlatform(config: PlatformConfig, ports: PlatformPorts): Plat
   return {
     audit,
     auditRecord: makeAuditService(ports.auditChain, audit),
+    alerts: makeAlertService({ alerts: ports.alerts, audit, clock: ports.clock }),
     sandboxes,
-    keys: makeKeyService({ keys: ports.keys, audit, clock: ports.clock }),
+    keys: makeKeyService({
+      keys: ports.keys,
+      audit,
+      clock: ports.clock,
+      signals: ports.signals,
+      policy: config.keys,
+    }),
+    quarantine: makeQuarantineService(deps, makePausing(deps)),
+    evidence: makeEvidenceService(deps),
     egress: makeEgressService({ egress: ports.egress, audit }),
     secrets: makeSecretService(ports.secrets, audit),
     templates: ports.templates,

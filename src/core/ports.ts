@@ -146,12 +146,15 @@ export interface TemplateStore {
 }
 
 export interface KeyStore {
+  /** A decoy is found by its id only, until it expires. */
   insert(record: ApiKeyRecord): Promise<Written>;
   /** By public id. */
   get(id: string): Promise<ApiKeyRecord | undefined>;
   list(projectId: string): Promise<readonly ApiKeyRecord[]>;
   /** `lost` when there is no such key or it is revoked already. */
   revoke(id: string, at: number): Promise<Written>;
+  /** Another key takes its place: it ends at `expiresAt`. `lost` when it is revoked or was replaced already. */
+  supersede(id: string, replacedBy: string, expiresAt: number): Promise<Written>;
   markUsed(id: string, at: number): Promise<void>;
 }
 
@@ -233,6 +236,8 @@ export interface AuditChain {
   checkpoint(projectId: string): Promise<Checkpoint | undefined>;
   /** Those that were made, oldest first. */
   checkpoints(projectId: string): Promise<readonly Checkpoint[]>;
+  /** Another document with a signature of the audit key (ES256 over its canonical JSON). */
+  signed<T extends object>(document: T): Promise<T & { readonly keyId: string; readonly signature: string }>;
   /** The audit key's public half, SPKI PEM. */
   publicKeyPem(): Promise<string>;
 }

@@ -1,4 +1,5 @@
 import { BulkheadError } from "#contracts/errors.ts";
+import { activateSandbox } from "./activate.ts";
 import { creatingDeadlineMs } from "./config.ts";
 import { standInLine } from "./create-elsewhere.ts";
 import { activation, leaseOf } from "./deadlines.ts";
@@ -120,7 +121,7 @@ export function makeResting(deps: CoreDeps, ender: Ender): Resting {
     const { id: sandboxId, projectId, sealedEnv: sealed, deadlines } = starting;
     const env = sealed === null ? {} : await ports.vault.open(sealed, { sandboxId, projectId });
     rememberDelivered(ports.secretValues, starting, env);
-    await ports.agent.activate(endpoint, activation(starting, env, deadlines));
+    await activateSandbox(deps, endpoint, activation(starting, env, deadlines), starting);
     for (let current = starting; ; ) {
       const next = { ...current, ...running(instance, clock.now()), version: current.version + 1 };
       if ((await sandboxes.replace(next)) === "written") {

@@ -7,7 +7,7 @@ import { leaseOf, withTimeout } from "./deadlines.ts";
 import type { CoreDeps } from "./deps.ts";
 import type { CreateInput } from "./draft.ts";
 import type { Ender } from "./end.ts";
-import { findLiveSandbox, findSandbox } from "./find.ts";
+import { findLiveSandbox, findSandbox, mayEndHeld, quarantined } from "./find.ts";
 import { isOver } from "./lifecycle.ts";
 import type { Endpoint, Principal, RequestContext, SandboxRecord } from "./model.ts";
 import { replaceNetwork } from "./network/change.ts";
@@ -97,6 +97,8 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
   const undelivered = makeUndelivered<SandboxRecord>(clock);
 
   async function issue(record: SandboxRecord, principal: Principal): Promise<IssuedToken> {
+    // A create that is repeated finds the first one's sandbox, which may be held by now.
+    if (record.quarantine !== null && !isOver(record.status)) throw quarantined(record);
     const until = Math.max(record.deadlines.lifetimeAt, clock.now() + tokenMinimumMs);
     const token = await ports.signer.sign({
       sandboxId: record.id,
@@ -133,7 +135,7 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
 
   async function endUnheard(record: SandboxRecord, reason: "undelivered" | "create_failed"): Promise<void> {
     try {
-      await ender.end(record.id, reason);
+      await ender.end(record.id, (fresh) => (fresh.quarantine === null ? reason : null));
     } catch (error) {
       logger.error("sandbox without a caller not ended", { sandbox: record.id, error });
     }
@@ -178,10 +180,15 @@ export function makeSandboxService(deps: CoreDeps, ender: Ender): SandboxService
   /** Always accepted once the record says so; answers when the instance is gone, or after a while without waiting for that. */
   async function kill(principal: Principal, id: string): Promise<SandboxRecord> {
     const found = await findSandbox(sandboxes, { principal, permission: "sandboxes:kill", id });
-    const ending = ender.end(id, "killed");
+    const ending = ender.end(id, (fresh) => (fresh.quarantine === null || mayEndHeld(principal) ? "killed" : null));
     try {
       const ended = await within(clock, ending, killWaitMs);
-      if (ended !== "late") return ended.value ?? found;
+      if (ended !== "late") {
+        const record = ended.value ?? found;
+        // Held in between.
+        if (!isOver(record.status)) throw quarantined(record);
+        return record;
+      }
     } catch (error) {
       const record = await sandboxes.get(id);
       if (record !== undefined && !isOver(record.status)) throw error;

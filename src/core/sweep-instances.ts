@@ -94,6 +94,7 @@ export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects, placing:
       const planned = problem === "old" || problem === "surplus";
       // Nothing leaks of what never was, e.g. for want of room: failed launches are counted where they fail.
       const leaked = !planned && problem !== "never started";
+      if (leaked) ports.signals?.raise({ type: "instance.leaked", instanceId: record.id });
       logger[planned ? "info" : "warn"]("instance ended by the sweeper", {
         instance: record.id,
         state: record.state,
@@ -107,6 +108,7 @@ export function makeInstanceSweeper(deps: CoreDeps, suspects: Suspects, placing:
         return null;
       if ((await ports.instances.get(truth.instanceId)) !== undefined) return null;
       logger.warn("instance without a record ended by the sweeper", { instance: truth.instanceId });
+      ports.signals?.raise({ type: "instance.leaked", instanceId: truth.instanceId });
       await ports.compute.stop(truth.instanceId);
       return "leaked";
     },

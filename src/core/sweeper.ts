@@ -4,8 +4,10 @@ import type { CoreDeps } from "./deps.ts";
 import { diskOf } from "./disk.ts";
 import { each } from "./each.ts";
 import type { Ender } from "./end.ts";
+import { isOver } from "./lifecycle.ts";
 import type { SandboxRecord } from "./model.ts";
 import type { Placing } from "./placing.ts";
+import { enforceHold } from "./quarantine/enforce.ts";
 import { isRestarting, settleStopped } from "./settle-stopped.ts";
 import { makeSuspects } from "./suspects.ts";
 import { makeDiskSweeper } from "./sweep-disks.ts";
@@ -53,7 +55,10 @@ export function makeSweeper(deps: CoreDeps, ender: Ender, placing: Placing): Swe
     try {
       const state = await ports.agent.health(instance.endpoint, 2_000);
       // Whoever resumed it died before the agent heard of it.
-      if (state.frozen === true) await ports.agent.thaw(instance.endpoint);
+      if (state.frozen === true) {
+        if ((await ports.sandboxes.get(record.id))?.status !== "running") return false;
+        await ports.agent.thaw(instance.endpoint);
+      }
       if (state.active_executions === 0 && state.last_activity_at <= record.lastActivityAt) return true;
       // What an agent says is not trusted further than the present.
       const seenAt = state.active_executions > 0 ? clock.now() : Math.min(state.last_activity_at, clock.now());
@@ -81,6 +86,12 @@ export function makeSweeper(deps: CoreDeps, ender: Ender, placing: Placing): Swe
     await ports.agent.freeze(endpoint);
     const fresh = await ports.sandboxes.get(record.id);
     if (fresh?.status === "running" && fresh.instanceId === record.instanceId) await ports.agent.thaw(endpoint);
+  }
+
+  /** Whoever held it may have died before its processes stood still and its agent knew until when. */
+  async function keepHeld(record: SandboxRecord): Promise<void> {
+    const fresh = await ports.sandboxes.get(record.id);
+    if (fresh !== undefined && fresh.quarantine !== null && !isOver(fresh.status)) await enforceHold(ports, fresh);
   }
 
   /** Its files went with its last instance, which died while it was being stopped. */
@@ -120,7 +131,8 @@ export function makeSweeper(deps: CoreDeps, ender: Ender, placing: Placing): Swe
         fresh.status === "stopped" && fresh.version === record.version ? "task_failed" : null,
       );
     }
-    if (record.status === "paused") await keepFrozen(record, world);
+    if (record.quarantine !== null) await keepHeld(record);
+    else if (record.status === "paused") await keepFrozen(record, world);
     const lives = record.status === "running" || record.status === "paused";
     const gone = lives && (record.instanceId === null || !world.truth.has(record.instanceId));
     if (!gone || !suspects.confirmed(`sandbox ${record.id}`)) return false;

@@ -37,6 +37,7 @@ export async function admit(listener: Listener, asked: Asked): Promise<Admitted>
   };
   if (identity === undefined)
     return refuse(refusal(403, "this instance belongs to no sandbox, so it may not reach the network"));
+  if (identity.quarantined === true) return refuse(refusal(403, "the sandbox is quarantined"));
   if (!letsOut(identity.network))
     return refuse(refusal(403, "the sandbox's network policy is deny-all (internet_access: false)"));
   if ("problem" in parsed) return refuse(refusal(400, parsed.problem));

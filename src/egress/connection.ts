@@ -139,6 +139,7 @@ function objectionTo(
   inside: EgressRow["inside"],
 ): string | null {
   if (now?.sandboxId !== before.sandboxId) return "cut: its sandbox has ended or rests";
+  if (now.quarantined === true) return "cut: its sandbox is quarantined";
   if (now.network.version === before.network.version) return null;
   // Requests are asked about one by one as they come.
   const seen: Seen = inside === "tls" || inside === "opaque" ? "opaque" : "connection";

@@ -11,6 +11,8 @@ export interface EgressIdentity {
   readonly projectId: string;
   readonly network: NetworkPolicy;
   readonly brokered: readonly BrokeredSecret[];
+  /** Held for inspection: nothing goes out, whatever its policy says. @default false */
+  readonly quarantined?: boolean;
 }
 
 /** Turns names into addresses, on the host. Sandboxes have no name service of their own. */

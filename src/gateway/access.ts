@@ -20,15 +20,22 @@ export interface Admission {
   readonly claims: SandboxClaims | null;
   /** False only for the health check, which needs no credential and is no activity. */
   readonly authorised: boolean;
+  /** Whether a sandbox in quarantine is looked at: its files are read, nothing else. @default false */
+  readonly looks?: boolean;
 }
 
 export interface Asked {
   readonly sandboxId: string;
+  /** See {@link Admission.looks}. */
+  readonly looks?: boolean | undefined;
   readonly route: Route;
 }
 
 /** Told who the caller is as soon as that is known, also when it is refused then: the record names it. */
 export interface Seen {
+  /** Where the request came from. */
+  readonly sourceIp?: string | null;
+  readonly method?: string;
   caller?: SeenCaller;
 }
 
@@ -71,6 +78,8 @@ export function makeAccessRules(deps: AccessDeps, directory: CachedDirectory, ho
     if (target === undefined) throw notFound(claims.sandboxId);
     seen.caller = { ...shown, projectId: target.projectId };
     if (hasEnded(target)) throw ended(target);
+    if (target.quarantine !== null) throw quarantined(target);
+    await requireIssuer(deps, claims);
     if (target.generation !== claims.generation) {
       throw new BulkheadError(
         "TOKEN_INVALID",
@@ -107,23 +116,42 @@ async function admitKey(
       "An API key does not name a sandbox. Address it by /s/<id>/… or send the sandbox's token.",
     );
   }
-  const principal = await deps.keys.authenticate(key);
+  const principal = await deps.keys.authenticate(key, { sourceIp: seen.sourceIp ?? null, plane: "data" });
   const { projectId, keyId, scopes } = principal;
   seen.caller = { projectId, actor: keyId, keyId, scopes };
-  requireAccess(principal, "sandboxes:exec");
   const owner = await directory.resolve(route.sandboxId);
-  requireAccess(principal, "sandboxes:exec", { kind: "sandbox", id: route.sandboxId, owner });
+  const own = owner?.projectId === projectId;
+  const looks = own && owner.quarantine !== null && readsFiles(route, seen);
+  const permission = looks ? "sandboxes:quarantine" : "sandboxes:exec";
+  requireAccess(principal, permission);
+  requireAccess(principal, permission, { kind: "sandbox", id: route.sandboxId, owner });
+  if (owner?.quarantine != null && !hasEnded(owner) && !looks) throw quarantined(owner);
+  if (looks) return { sandboxId: route.sandboxId, claims: null, authorised: true, looks };
   return { sandboxId: route.sandboxId, claims: null, authorised: true };
+}
+
+/** Files of a sandbox in quarantine are read by whoever holds it; its agent answers while everything else stands still. */
+function readsFiles(route: Route, { method }: Seen): boolean {
+  return route.kind === "agent" && method === "GET" && /^\/files\/(read|list|download|exists)(\?|$)/.test(route.path);
+}
+
+function quarantined(target: Target): BulkheadError {
+  return new BulkheadError(
+    "SANDBOX_QUARANTINED",
+    'The sandbox is in quarantine. Whoever has the scope "sandboxes:quarantine" reads its files and releases it.',
+    { details: { sandbox_id: target.sandboxId, quarantined_at: toRfc3339(target.quarantine?.at ?? 0) } },
+  );
 }
 
 async function openTarget(
   directory: CachedDirectory,
   clock: Clock,
   holdMs: number,
-  { sandboxId, route }: Asked,
+  { sandboxId, route, looks = false }: Asked,
   gone: () => boolean,
 ): Promise<OpenTarget> {
-  const serving = route.kind !== "preview" && isHealth(route.path) ? ["running", "paused"] : ["running"];
+  const also = looks || (route.kind !== "preview" && isHealth(route.path));
+  const serving = also ? ["running", "paused"] : ["running"];
   const deadline = clock.now() + holdMs;
   for (let pause = 20; ; pause = Math.min(pause * 1.5, 250)) {
     const target = await directory.resolve(sandboxId);
@@ -143,6 +171,15 @@ async function openTarget(
     directory.forget(sandboxId);
     await clock.sleep(pause);
   }
+}
+
+/** A token ends with the key that it was issued to. @throws BulkheadError TOKEN_INVALID */
+async function requireIssuer({ keys }: AccessDeps, { issuedBy }: SandboxClaims): Promise<void> {
+  if (issuedBy === undefined || issuedBy.startsWith("iam:") || !(await keys.revoked(issuedBy))) return;
+  throw new BulkheadError(
+    "TOKEN_INVALID",
+    "The API key that this token was issued to was revoked. Ask for a token with another key.",
+  );
 }
 
 /** Signatures hold for ever, so a token is checked once; its expiry is looked at each time and its generation by the caller. */

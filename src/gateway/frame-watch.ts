@@ -3,6 +3,8 @@ export interface FrameWatch {
   readonly see: (chunk: Uint8Array) => void;
   /** Whether a data frame began, or more of one came, since this was last asked. */
   readonly takeSawData: () => boolean;
+  /** Whether a frame of our own could follow what went by. */
+  readonly atBoundary: () => boolean;
 }
 
 const firstControlOpcode = 8;
@@ -50,6 +52,7 @@ export function makeFrameWatch(): FrameWatch {
         if (have === size) endHeader(size);
       }
     },
+    atBoundary: () => payloadLeft === 0 && have === 0,
     takeSawData() {
       const saw = sawData;
       sawData = false;

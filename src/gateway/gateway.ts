@@ -14,6 +14,7 @@ import { hasBody } from "./headers.ts";
 import { nearEnd } from "./near-end.ts";
 import type { GatewayDeps, GatewayOptions } from "./ports.ts";
 import { reach } from "./reach.ts";
+import { makeRecheck, type Recheck } from "./recheck.ts";
 import { dropRest, refuse, refuseUpgrade } from "./refusal.ts";
 import { parseRoute, type Route } from "./route.ts";
 import { sourceAddress } from "./source-address.ts";
@@ -41,6 +42,7 @@ interface Workshop extends GatewayDeps {
   readonly upgrades: Agent;
   readonly tunnels: Set<Tunnel>;
   readonly record: (asking: Asking) => AuditEntry;
+  readonly recheck: Recheck;
 }
 
 type Optional = "domain" | "callersSpeak" | "forwardedHops";
@@ -88,6 +90,7 @@ function makeWorkshop(deps: GatewayDeps): Workshop {
     callersSpeak: undefined,
     forwardedHops: undefined,
     auditContent: false,
+    recheckMs: 2000,
     ...deps.options,
     domain: deps.options?.domain?.toLowerCase(),
   };
@@ -104,6 +107,7 @@ function makeWorkshop(deps: GatewayDeps): Workshop {
     agents: new AgentConnections({ keepAlive: true, maxFreeSockets: 16, scheduling: "lifo" }, settings.isAgentHost),
     upgrades: new AgentConnections({ keepAlive: false }, settings.isAgentHost),
     tunnels: new Set(),
+    recheck: makeRecheck(deps.clock, settings.recheckMs),
     record: makeGatewayAudit({
       audit: deps.audit ?? { note: () => undefined },
       clock: deps.clock,
@@ -125,6 +129,7 @@ async function close(shop: Workshop, server: Server, graceMs: number): Promise<v
   clearInterval(endIdle);
   timer.cancel();
   shop.reporter.stop();
+  shop.recheck.stop();
   shop.agents.destroy();
   shop.upgrades.destroy();
 }
@@ -132,6 +137,7 @@ async function close(shop: Workshop, server: Server, graceMs: number): Promise<v
 /** One request's way to its sandbox, before anything is sent there. */
 interface Admitted {
   readonly route: Route;
+  readonly credential: Credential | undefined;
   readonly admission: Admission;
   readonly cookie: string | null;
 }
@@ -144,10 +150,10 @@ async function admit(shop: Workshop, req: IncomingMessage, entry: AuditEntry): P
   entry.found(admission.sandboxId);
   if (admission.authorised) shop.reporter.touch(admission.sandboxId);
   if (credential?.kind !== "token" || credential.from !== "query" || route.kind !== "preview") {
-    return { route, admission, cookie: null };
+    return { route, credential, admission, cookie: null };
   }
   const cookie = cookieFor(shop, req, route, credential, admission);
-  return { route: { ...route, path: withoutQueryToken(route.path) }, admission, cookie };
+  return { route: { ...route, path: withoutQueryToken(route.path) }, credential, admission, cookie };
 }
 
 function cookieFor(
@@ -175,11 +181,18 @@ async function serve(shop: Workshop, req: IncomingMessage, res: ServerResponse):
       answerHealth(req, res, requestId, shop);
       return;
     }
-    const { route, admission, cookie } = await admit(shop, req, entry);
+    const admitted = await admit(shop, req, entry);
+    const { route, admission, cookie } = admitted;
     const { trustForwarded, callersSpeak } = shop.settings;
     const exchange = { req, res, route, requestId, cookie, trustForwarded, callersSpeak, watch: entry.watch };
-    const asked = { sandboxId: admission.sandboxId, route };
-    if (admission.authorised) watchExchange(shop, admission.sandboxId, req, res);
+    const asked = { sandboxId: admission.sandboxId, route, looks: admission.looks };
+    if (admission.authorised) {
+      watchExchange(shop, admission.sandboxId, req, res);
+      res.once(
+        "close",
+        hold(shop, admitted, () => res.destroy()),
+      );
+    }
     const gone = () => res.closed || req.socket.destroyed;
     const result = await reach(reachDeps(shop), asked, gone, (target) =>
       attempt(shop.agents, target.endpoint, { ...exchange, endsAt: nearEnd(target, shop.clock) }, shop.clock),
@@ -213,7 +226,8 @@ async function serveUpgrade(shop: Workshop, req: IncomingMessage, socket: Duplex
         "Only WebSocket upgrades are passed through. Send the request without Upgrade.",
       );
     }
-    const { route, admission, cookie } = await admit(shop, req, entry);
+    const admitted = await admit(shop, req, entry);
+    const { route, admission, cookie } = admitted;
     const { trustForwarded, callersSpeak } = shop.settings;
     const watch = entry.watchSocket;
     const exchange = { req, socket, head, route, requestId, cookie, trustForwarded, callersSpeak, watch };
@@ -230,12 +244,33 @@ async function serveUpgrade(shop: Workshop, req: IncomingMessage, socket: Duplex
     shop.logger.debug("Upgraded", { requestId, sandboxId: admission.sandboxId, outcome: result.outcome });
     if (result.outcome === "open") entry.answered(101);
     else if (result.outcome === "refused") entry.answered(result.status);
-    if (result.outcome === "open") watchTunnel(shop, admission.sandboxId, result.tunnel);
+    if (result.outcome === "open") {
+      const { tunnel } = result;
+      watchTunnel(shop, admission.sandboxId, tunnel);
+      const leave = hold(shop, admitted, (error) => tunnel.end(error.status === 410 ? 4410 : 4401, error.message));
+      void tunnel.closed.then(leave);
+    }
   } catch (thrown) {
     const error = logRefusal(shop, req, requestId, thrown);
     entry.refused(error);
     if (!socket.closed) refuseUpgrade(socket, error, requestId, shop.clock);
   }
+}
+
+/** What stays open is cut when its credential would be refused: a key or its token revoked, a sandbox's generation raised. */
+function hold(
+  shop: Workshop,
+  { route, credential, admission }: Admitted,
+  cut: (error: BulkheadError) => void,
+): () => void {
+  const shown = credential === undefined ? "" : credential.kind === "key" ? credential.key : credential.token;
+  const named = route.kind === "root" ? "" : route.sandboxId;
+  const looking = admission.looks === true;
+  return shop.recheck.hold({
+    group: `${named} ${shown} ${looking}`,
+    check: () => shop.access.admit(route, credential, looking ? { method: "GET" } : {}),
+    cut,
+  });
 }
 
 function reachDeps(shop: Workshop): Parameters<typeof reach>[0] {
@@ -273,7 +308,8 @@ function watchTunnel(shop: Workshop, sandboxId: string, tunnel: Tunnel): void {
 
 function askingOf(shop: Workshop, req: IncomingMessage, requestId: string): Asking {
   const { trustForwarded, forwardedHops = trustForwarded ? 1 : 0 } = shop.settings;
-  return { requestId, sourceIp: sourceAddress(req, forwardedHops), method: req.method ?? "", seen: {} };
+  const sourceIp = sourceAddress(req, forwardedHops);
+  return { requestId, sourceIp, method: req.method ?? "", seen: { sourceIp, method: req.method ?? "" } };
 }
 
 const requestIdShape = /^[\w.:-]{1,128}$/;

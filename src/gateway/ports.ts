@@ -32,13 +32,18 @@ export interface Directory {
 
 /** Checks an API key given in place of a sandbox token. */
 export interface KeyCheck {
-  /** @throws BulkheadError INVALID_API_KEY */
-  authenticate(rawKey: string): Promise<{
+  /** @throws BulkheadError INVALID_API_KEY, RATE_LIMIT_EXCEEDED for an address with too many wrong ones */
+  authenticate(
+    rawKey: string,
+    shown: { readonly sourceIp: string | null; readonly plane: "data" },
+  ): Promise<{
     readonly projectId: string;
     readonly scopes: readonly Scope[];
     readonly environment: Environment | null;
     readonly keyId: string;
   }>;
+  /** Whether the key that a token was issued to was revoked; known within five seconds. */
+  revoked(keyId: string): Promise<boolean>;
 }
 
 /** Learns that a sandbox is in use. Called at most once per `touchEveryMs` and sandbox. */
@@ -72,6 +77,8 @@ export interface GatewayOptions {
   readonly auditContent?: boolean;
   /** How many trusted hops in front add to `X-Forwarded-For`. @default 1 with `trustForwarded`, else 0 */
   readonly forwardedHops?: number;
+  /** How often it is looked whether what is open would still be let in. @default 2000 */
+  readonly recheckMs?: number;
   /** How long to wait for the true end of a sandbox whose agent broke a connection. @default 2000 */
   readonly settleMs?: number;
 }

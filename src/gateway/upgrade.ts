@@ -12,6 +12,8 @@ export interface Tunnel {
   /** Whether a data frame went either way since this was last asked. */
   takeSawData(): boolean;
   readonly closed: Promise<void>;
+  /** Tells the client why, where it can be told between two frames, and closes both ends. */
+  end(code: number, reason: string): void;
   destroy(): void;
 }
 
@@ -109,11 +111,22 @@ function splice(
       return up === true || down === true;
     },
     closed,
+    end(code, reason) {
+      if (directions[1].atBoundary() && client.writable) client.end(closeFrame(code, reason));
+      else client.destroy();
+      agent.destroy();
+    },
     destroy() {
       client.destroy();
       agent.destroy();
     },
   };
+}
+
+/** As a server sends it: not masked. */
+function closeFrame(code: number, reason: string): Buffer {
+  const text = Buffer.from(reason).subarray(0, 120);
+  return Buffer.concat([Buffer.from([0x88, text.length + 2, code >> 8, code & 255]), text]);
 }
 
 function join(from: Duplex, head: Buffer, to: Duplex, see: (chunk: Uint8Array) => void): void {

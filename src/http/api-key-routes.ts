@@ -1,10 +1,5 @@
 import type { z } from "zod";
-import {
-  type ApiKeyView,
-  type CreateApiKeyRequest,
-  defaultKeySeconds,
-  keyLifetimes,
-} from "#contracts/control/api-keys.ts";
+import { type ApiKeyView, type CreateApiKeyRequest, keyLifetimes } from "#contracts/control/api-keys.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import { toRfc3339 } from "#contracts/time.ts";
 import type { ApiKeyRecord } from "#core/model.ts";
@@ -27,6 +22,7 @@ export function addApiKeyRoutes(routes: Routes, deps: ControlDependencies): void
       method: "post",
       path: all,
       summary: "Make an API key; it is shown once",
+      needs: "keys:write",
       tag,
       body: wire.createApiKeyRequest,
       answer: [201, wire.createdApiKey, "The key"],
@@ -34,18 +30,45 @@ export function addApiKeyRoutes(routes: Routes, deps: ControlDependencies): void
     on.create,
   );
   routes.add(
-    { method: "get", path: all, summary: "List API keys", tag, answer: [200, wire.apiKeyList, "All keys"] },
+    {
+      method: "get",
+      path: all,
+      summary: "List API keys",
+      needs: "keys:read",
+      tag,
+      answer: [200, wire.apiKeyList, "All keys"],
+    },
     on.list,
   );
   routes.add(
-    { method: "get", path: one, summary: "Get an API key", tag, answer: [200, wire.apiKeyAnswer, "The key's record"] },
+    {
+      method: "get",
+      path: one,
+      summary: "Get an API key",
+      needs: "keys:read",
+      tag,
+      answer: [200, wire.apiKeyAnswer, "The key's record"],
+    },
     on.get,
+  );
+  routes.add(
+    {
+      method: "post",
+      path: `${one}/rotate`,
+      summary: "Make a key that takes the place of another; both work for a while",
+      needs: "keys:write",
+      tag,
+      body: wire.rotateApiKeyRequest,
+      answer: [201, wire.createdApiKey, "The new key"],
+    },
+    on.rotate,
   );
   routes.add(
     {
       method: "delete",
       path: one,
       summary: "Revoke an API key",
+      needs: "keys:write",
       tag,
       answer: [200, wire.acknowledgement, "Revoked; takes effect within seconds"],
     },
@@ -57,7 +80,7 @@ function makeHandlers({
   platform: { keys },
   clock,
   config,
-}: ControlDependencies): Record<"create" | "list" | "get" | "revoke", Handler> {
+}: ControlDependencies): Record<"create" | "list" | "get" | "rotate" | "revoke", Handler> {
   const contextOf = (c: ControlContext) => requestContext(c, config.sourceIp ?? (() => null));
   const view = (record: ApiKeyRecord) => apiKeyView(record, clock.now());
   return {
@@ -67,8 +90,9 @@ function makeHandlers({
         principalOf(c),
         {
           name: body.name,
-          expiresInSeconds: lifetime(body),
+          ...lifetime(body),
           ...(body.scopes != null && { scopes: body.scopes }),
+          ...(body.environment != null && { environment: body.environment }),
         },
         contextOf(c),
       );
@@ -102,6 +126,19 @@ function makeHandlers({
       };
       return c.json(answer);
     },
+    async rotate(c) {
+      const { overlap_seconds } = parseInput(wire.rotateApiKeyRequest, await readJsonBody(c.req), "body");
+      const id = c.req.param("id") ?? "";
+      const { record, key } = await keys.rotate(principalOf(c), id, overlap_seconds, contextOf(c));
+      const answer: z.infer<typeof wire.createdApiKey> = {
+        success: true,
+        message: `API key created in place of ${id}, which works for another ${overlap_seconds} seconds at most. Keep full_key: it is not shown again.`,
+        api_key: view(record),
+        full_key: key,
+        request_id: c.get("requestId"),
+      };
+      return c.json(answer, 201);
+    },
     async revoke(c) {
       const id = c.req.param("id") ?? "";
       await keys.revoke(principalOf(c), id, contextOf(c));
@@ -111,9 +148,10 @@ function makeHandlers({
   };
 }
 
-function lifetime(body: CreateApiKeyRequest): number | null {
-  if (body.expires_in_seconds != null) return body.expires_in_seconds;
-  return body.expires_in == null ? defaultKeySeconds : keyLifetimes[body.expires_in];
+/** Nothing where nothing is asked: the deployment decides then. */
+function lifetime(body: CreateApiKeyRequest): { readonly expiresInSeconds?: number | null } {
+  if (body.expires_in_seconds != null) return { expiresInSeconds: body.expires_in_seconds };
+  return body.expires_in == null ? {} : { expiresInSeconds: keyLifetimes[body.expires_in] };
 }
 
 function apiKeyView(record: ApiKeyRecord, now: number): ApiKeyView {
@@ -129,6 +167,9 @@ function apiKeyView(record: ApiKeyRecord, now: number): ApiKeyView {
     created_at: toRfc3339(record.createdAt),
     expires_at: record.expiresAt === null ? null : toRfc3339(record.expiresAt),
     last_used_at: record.lastUsedAt === null ? null : toRfc3339(record.lastUsedAt),
+    environment: record.environment,
+    rotate_at: record.rotateAt === null ? null : toRfc3339(record.rotateAt),
+    replaced_by: record.replacedBy,
   };
 }
 

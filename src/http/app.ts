@@ -1,6 +1,7 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Health } from "#contracts/control/shared.ts";
 import { addAccountRoutes } from "./account/account-routes.ts";
+import { addAlertRoutes } from "./alert-routes.ts";
 import { addApiKeyRoutes } from "./api-key-routes.ts";
 import { addAuditRoutes } from "./audit-routes.ts";
 import { authentication } from "./authentication.ts";
@@ -9,6 +10,7 @@ import type { ControlDependencies } from "./dependencies.ts";
 import { addEgressRoutes } from "./egress-routes.ts";
 import { answerFailure } from "./failure.ts";
 import { openApiDocument } from "./openapi-document.ts";
+import { addQuarantineRoutes } from "./quarantine-routes.ts";
 import { refusedRecord } from "./refused-record.ts";
 import { requestLog } from "./request-log.ts";
 import type { ControlContext, ControlEnv } from "./request-state.ts";
@@ -48,14 +50,16 @@ export function makeControlApp(deps: ControlDependencies): OpenAPIHono<ControlEn
       return c.json(document);
     },
   );
-  const authenticated = authentication(platform.keys, deps.config.principal);
+  const authenticated = authentication(platform.keys, deps.config);
   app.use("/v1/*", authenticated);
   app.use("/auth/*", authenticated);
   addSandboxRoutes(routes, deps);
+  addQuarantineRoutes(routes, deps);
   addUnsupportedRoutes(routes);
   addEgressRoutes(routes, deps);
   addSecretRoutes(routes, deps);
   addAuditRoutes(routes, deps);
+  addAlertRoutes(routes, deps);
   addTemplateRoutes(routes, deps);
   addApiKeyRoutes(routes, deps);
   addCapacityRoute(routes, deps);

@@ -7,7 +7,7 @@ import type { ControlEnv } from "./request-state.ts";
 /** Both doors of the API key (contract rule 3): `X-API-Key` and `Authorization: Bearer`; the first wins. */
 export function authentication(
   keys: ControlPlane["keys"],
-  admitted: ControlConfig["principal"] = () => undefined,
+  { principal: admitted = () => undefined, sourceIp = () => null }: Pick<ControlConfig, "principal" | "sourceIp"> = {},
 ): MiddlewareHandler<ControlEnv> {
   return async (c, next) => {
     const principal = admitted(c.env);
@@ -22,7 +22,7 @@ export function authentication(
         "Send an API key as X-API-Key or as Authorization: Bearer <key>.",
       );
     }
-    c.set("principal", await keys.authenticate(rawKey));
+    c.set("principal", await keys.authenticate(rawKey, { sourceIp: sourceIp(c.env), plane: "control" }));
     return next();
   };
 }

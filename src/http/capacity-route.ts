@@ -13,6 +13,7 @@ export function addCapacityRoute(routes: Routes, { config }: ControlDependencies
       method: "get",
       path: "/v1/capacity",
       summary: "How many instances there is room for, and what decides it",
+      needs: "limits:read",
       tag: "Service",
       answer: [200, wire.capacity, "Limits as they were last read"],
     },

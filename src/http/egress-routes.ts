@@ -15,6 +15,7 @@ export function addEgressRoutes(routes: Routes, { platform, config }: ControlDep
       path: "/v1/egress",
       summary:
         "List connections out of sandboxes, newest first; a page may hold fewer rows than asked for, next_cursor goes on",
+      needs: "network:read",
       tag: "Egress",
       query: listEgressQuerySchema,
       answer: [200, wire.egressList, "One page"],

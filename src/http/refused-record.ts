@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import { platformProject } from "#core/audit.ts";
+import { refusedKeyOf } from "#core/keys.ts";
 import type { ControlDependencies } from "./dependencies.ts";
 import type { ControlEnv } from "./request-state.ts";
 
@@ -14,11 +15,11 @@ export function refusedRecord({ platform, config }: ControlDependencies): Middle
     await next();
     const { status } = c.res;
     if (status < 400 || c.get("audited") === true) return;
-    const principal = c.get("principal");
+    const principal = c.get("principal") ?? refusedKeyOf(c.error);
     const operation = {
       projectId: principal?.projectId ?? platformProject,
       actor: principal?.keyId ?? "nobody",
-      scopes: principal?.scopes ?? [],
+      scopes: c.get("principal")?.scopes ?? [],
       action: status === 401 ? "auth.refuse" : "request.refuse",
       target: null,
       context: { requestId: c.get("requestId"), sourceIp: sourceIp(c.env), userAgent: null },

@@ -1,4 +1,5 @@
 import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import type { Permission } from "#contracts/access.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import { documentedErrors } from "./documented-errors.ts";
 import type { ControlContext, ControlEnv } from "./request-state.ts";
@@ -26,6 +27,8 @@ export interface RouteSpec {
     | "Account";
   /** Answers without an API key. */
   readonly open?: true;
+  /** What a key must be allowed; stands in the document as `x-bulkhead-permission`. Absent: any valid key may ask. */
+  readonly needs?: Permission;
   readonly query?: z.ZodObject;
   readonly headers?: z.ZodObject;
   readonly body?: z.ZodType;
@@ -81,6 +84,7 @@ function documented(spec: RouteSpec): RouteConfig {
     path: spec.path,
     summary: spec.summary,
     tags: [spec.tag],
+    ...(spec.needs !== undefined && { "x-bulkhead-permission": spec.needs }),
     security: spec.open === true ? [] : [{ apiKey: [] }, { bearer: [] }],
     request: {
       ...(names.length > 0 && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) }),

@@ -17,42 +17,13 @@ const changes = [
 
 export function addSandboxRoutes(routes: Routes, deps: ControlDependencies): void {
   const on = makeSandboxHandlers(deps);
-  routes.add(
-    {
-      method: "post",
-      path: "/v1/sandboxes",
-      summary: "Create a sandbox; the answer comes when its agent does",
-      tag,
-      headers: z.object({ "Idempotency-Key": z.string().min(1).max(255).optional() }),
-      body: wire.createSandboxRequest,
-      answer: [201, wire.createdSandbox, "The sandbox and its token"],
-    },
-    on.create,
-  );
-  routes.add(
-    {
-      method: "get",
-      path: "/v1/sandboxes",
-      summary: "List sandboxes, newest first",
-      tag,
-      query: listSandboxesQuerySchema,
-      answer: [200, wire.sandboxList, "One page"],
-    },
-    on.list,
-  );
-  routes.add(
-    { method: "get", path: one, summary: "Get a sandbox", tag, answer: [200, wire.sandbox, "The sandbox"] },
-    on.get,
-  );
-  routes.add(
-    { method: "delete", path: one, summary: "End a sandbox", tag, answer: [200, wire.deletedSandbox, "Ended"] },
-    on.kill,
-  );
+  addWholes(routes, on);
   routes.add(
     {
       method: "put",
       path: `${one}/timeout`,
       summary: "Set the timeout, counted from now; 0 clears it",
+      needs: "sandboxes:update",
       tag,
       body: wire.setTimeoutRequest,
       answer: [200, wire.timeout, "The new deadline"],
@@ -66,10 +37,62 @@ export function addSandboxRoutes(routes: Routes, deps: ControlDependencies): voi
       method: "post",
       path: `${one}/token/refresh`,
       summary: "Get another token; earlier ones stay valid",
+      needs: "sandboxes:exec",
       tag,
       answer: [200, wire.token, "The token"],
     },
     on.refreshToken,
+  );
+}
+
+/** Making, finding and ending one. */
+function addWholes(routes: Routes, on: ReturnType<typeof makeSandboxHandlers>): void {
+  routes.add(
+    {
+      method: "post",
+      path: "/v1/sandboxes",
+      summary: "Create a sandbox; the answer comes when its agent does",
+      needs: "sandboxes:create",
+      tag,
+      headers: z.object({ "Idempotency-Key": z.string().min(1).max(255).optional() }),
+      body: wire.createSandboxRequest,
+      answer: [201, wire.createdSandbox, "The sandbox and its token"],
+    },
+    on.create,
+  );
+  routes.add(
+    {
+      method: "get",
+      path: "/v1/sandboxes",
+      summary: "List sandboxes, newest first",
+      needs: "sandboxes:read",
+      tag,
+      query: listSandboxesQuerySchema,
+      answer: [200, wire.sandboxList, "One page"],
+    },
+    on.list,
+  );
+  routes.add(
+    {
+      method: "get",
+      path: one,
+      summary: "Get a sandbox",
+      needs: "sandboxes:read",
+      tag,
+      answer: [200, wire.sandbox, "The sandbox"],
+    },
+    on.get,
+  );
+  routes.add(
+    {
+      method: "delete",
+      path: one,
+      summary: "End a sandbox",
+      needs: "sandboxes:kill",
+      tag,
+      answer: [200, wire.deletedSandbox, "Ended"],
+    },
+    on.kill,
   );
 }
 
@@ -80,6 +103,7 @@ function addChanges(routes: Routes, on: ReturnType<typeof makeSandboxHandlers>):
         method: "post",
         path: `${one}/${verb}`,
         summary,
+        needs: "sandboxes:update",
         tag,
         answer: [200, wire.statusAnswer, "What it is now"],
       },
@@ -94,6 +118,7 @@ function addNetworkRoutes(routes: Routes, on: ReturnType<typeof makeSandboxHandl
       method: "get",
       path: `${one}/network`,
       summary: "Get what a sandbox may reach",
+      needs: "sandboxes:read",
       tag,
       answer: [200, wire.networkAnswer, "The policy"],
     },
@@ -104,6 +129,7 @@ function addNetworkRoutes(routes: Routes, on: ReturnType<typeof makeSandboxHandl
       method: "put",
       path: `${one}/network`,
       summary: "Replace what a sandbox may reach; new connections follow it at once, open ones that it refuses are cut",
+      needs: "network:write",
       tag,
       body: wire.putNetwork,
       answer: [200, wire.networkAnswer, "The policy as it is now"],

@@ -1,4 +1,4 @@
-import type { Sandbox, SandboxToken, StatusAnswer, WireStatus } from "#contracts/control/sandboxes.ts";
+import type { QuarantineView, Sandbox, SandboxToken, StatusAnswer, WireStatus } from "#contracts/control/sandboxes.ts";
 import type { SandboxStatus } from "#contracts/domain.ts";
 import { toRfc3339 } from "#contracts/time.ts";
 import type { SandboxRecord } from "#core/model.ts";
@@ -22,7 +22,8 @@ export function storedStatuses(status: WireStatus): readonly SandboxStatus[] {
 }
 
 /** When the sandbox ends at the latest, epoch milliseconds: a hard cap is told even to callers who set no timeout (contract §8). */
-export function expiresAt({ deadlines }: SandboxRecord): number {
+export function expiresAt({ deadlines, quarantine }: SandboxRecord): number {
+  if (quarantine !== null) return quarantine.until;
   return Math.min(deadlines.timeoutAt ?? deadlines.lifetimeAt, deadlines.lifetimeAt);
 }
 
@@ -57,7 +58,14 @@ export function sandboxView(record: SandboxRecord, config: ControlConfig): Sandb
     end_reason: record.endReason,
     compute_billed: isBilled(record, config),
     enforced: record.enforced,
+    quarantine: quarantineView(record),
   };
+}
+
+export function quarantineView({ quarantine }: SandboxRecord): QuarantineView | null {
+  if (quarantine === null) return null;
+  const { at, by, reason, until } = quarantine;
+  return { at: toRfc3339(at), by, reason, until: toRfc3339(until) };
 }
 
 const withInstance: ReadonlySet<SandboxStatus> = new Set(["creating", "running", "paused"]);

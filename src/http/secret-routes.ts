@@ -21,6 +21,7 @@ export function addSecretRoutes(routes: Routes, deps: ControlDependencies): void
       method: "get",
       path: all,
       summary: "List secrets, by name",
+      needs: "secrets:read",
       tag,
       answer: [200, wire.secretList, "All, without values"],
     },
@@ -31,6 +32,7 @@ export function addSecretRoutes(routes: Routes, deps: ControlDependencies): void
       method: "put",
       path: one,
       summary: "Make or replace a secret; its value never comes out again",
+      needs: "secrets:write",
       tag,
       body: wire.putSecret,
       answer: [200, wire.secret, "What may be told of it"],
@@ -38,7 +40,14 @@ export function addSecretRoutes(routes: Routes, deps: ControlDependencies): void
     on.put,
   );
   routes.add(
-    { method: "delete", path: one, summary: "Remove a secret", tag, answer: [200, wire.removedSecret, "Removed"] },
+    {
+      method: "delete",
+      path: one,
+      summary: "Remove a secret",
+      needs: "secrets:write",
+      tag,
+      answer: [200, wire.removedSecret, "Removed"],
+    },
     on.remove,
   );
 }

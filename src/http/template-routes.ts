@@ -1,10 +1,11 @@
 import { listTemplatesQuerySchema, type Template, type TemplateList } from "#contracts/control/templates.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import { toRfc3339 } from "#contracts/time.ts";
+import { requireAccess } from "#core/access.ts";
 import type { TemplateRecord } from "#core/model.ts";
 import type { ControlDependencies } from "./dependencies.ts";
 import { parseQuery } from "./parse.ts";
-import type { ControlContext } from "./request-state.ts";
+import { type ControlContext, principalOf } from "./request-state.ts";
 import type { Routes } from "./routes.ts";
 import { wire } from "./wire-schemas.ts";
 
@@ -12,6 +13,7 @@ const tag = "Templates";
 
 export function addTemplateRoutes(routes: Routes, { platform: { templates }, config }: ControlDependencies): void {
   const find = async (c: ControlContext): Promise<TemplateRecord> => {
+    requireAccess(principalOf(c), "templates:read");
     const name = c.req.param("name") ?? "";
     const found = await templates.get(name);
     if (found !== undefined) return found;
@@ -25,11 +27,13 @@ export function addTemplateRoutes(routes: Routes, { platform: { templates }, con
       method: "get",
       path: "/v1/templates",
       summary: "List templates",
+      needs: "templates:read",
       tag,
       query: listTemplatesQuerySchema,
       answer: [200, wire.templateList, "All templates in one page"],
     },
     async (c) => {
+      requireAccess(principalOf(c), "templates:read");
       const { category, language } = parseQuery(listTemplatesQuerySchema, c.req.query());
       const wanted = (await templates.list()).filter(
         (template) =>
@@ -51,6 +55,7 @@ export function addTemplateRoutes(routes: Routes, { platform: { templates }, con
       method: "get",
       path: "/v1/templates/{name}",
       summary: "Get a template by name or id",
+      needs: "templates:read",
       tag,
       answer: [200, wire.template, "The template"],
     },
@@ -60,8 +65,15 @@ export function addTemplateRoutes(routes: Routes, { platform: { templates }, con
     },
   );
   routes.add(
-    { method: "delete", path: "/v1/templates/{name}", summary: "Refused: all templates are public", tag },
+    {
+      method: "delete",
+      path: "/v1/templates/{name}",
+      summary: "Refused: all templates are public",
+      needs: "templates:write",
+      tag,
+    },
     async (c) => {
+      requireAccess(principalOf(c), "templates:write");
       const { name } = await find(c);
       throw new BulkheadError("FORBIDDEN", `Template ${name} is public and cannot be deleted.`);
     },

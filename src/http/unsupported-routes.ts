@@ -1,4 +1,6 @@
 import { BulkheadError } from "#contracts/errors.ts";
+import { requireAccess } from "#core/access.ts";
+import { principalOf } from "./request-state.ts";
 import type { Routes } from "./routes.ts";
 
 const buildRoutes = [
@@ -11,7 +13,9 @@ const buildRoutes = [
 /** Routes of the contract that this version refuses. CONFLICT and not 5xx: clients resend on 5xx (contract rule 19). */
 export function addUnsupportedRoutes(routes: Routes): void {
   for (const [method, path] of buildRoutes) {
-    routes.add({ method, path, summary: "Not supported yet", tag: "Templates" }, () => {
+    const needs = method === "get" ? "templates:read" : "templates:write";
+    routes.add({ method, path, summary: "Not supported yet", needs, tag: "Templates" }, (c) => {
+      requireAccess(principalOf(c), needs);
       throw unsupported(
         "template_build",
         "Building templates is not supported yet. GET /v1/templates lists those that are served.",

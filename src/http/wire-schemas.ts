@@ -1,10 +1,12 @@
 import type { z } from "@hono/zod-openapi";
 import "@hono/zod-openapi";
+import { alertAnswerSchema, alertListSchema } from "#contracts/control/alerts.ts";
 import {
   apiKeyAnswerSchema,
   apiKeyListSchema,
   createApiKeyRequestSchema,
   createdApiKeySchema,
+  rotateApiKeyRequestSchema,
 } from "#contracts/control/api-keys.ts";
 import {
   auditExportSchema,
@@ -15,7 +17,9 @@ import {
 } from "#contracts/control/audit.ts";
 import { capacitySchema } from "#contracts/control/capacity.ts";
 import { egressListSchema } from "#contracts/control/egress.ts";
+import { evidenceSchema } from "#contracts/control/evidence.ts";
 import { networkAnswerSchema, putNetworkSchema } from "#contracts/control/network.ts";
+import { quarantineAnswerSchema, quarantineRequestSchema } from "#contracts/control/quarantine.ts";
 import {
   createdSandboxSchema,
   createSandboxRequestSchema,
@@ -39,6 +43,8 @@ function named<S extends z.ZodType>(schema: S, name: string): S {
 /** The contracts' schemas under the names they have in the OpenAPI document. */
 export const wire = {
   acknowledgement: named(acknowledgementSchema, "Acknowledgement"),
+  alertAnswer: named(alertAnswerSchema, "AlertAnswer"),
+  alertList: named(alertListSchema, "AlertList"),
   apiKeyAnswer: named(apiKeyAnswerSchema, "ApiKeyAnswer"),
   apiKeyList: named(apiKeyListSchema, "ApiKeyList"),
   auditExport: named(auditExportSchema, "AuditExport"),
@@ -54,11 +60,15 @@ export const wire = {
   deletedSandbox: named(deletedSandboxSchema, "DeletedSandbox"),
   egressList: named(egressListSchema, "EgressList"),
   error: named(errorBodySchema, "Error"),
+  evidence: named(evidenceSchema, "Evidence"),
   health: named(healthSchema, "Health"),
   networkAnswer: named(networkAnswerSchema, "NetworkPolicy"),
   putNetwork: named(putNetworkSchema, "PutNetworkPolicy"),
   putSecret: named(putSecretSchema, "PutSecret"),
+  quarantineAnswer: named(quarantineAnswerSchema, "Quarantine"),
+  quarantineRequest: named(quarantineRequestSchema, "QuarantineRequest"),
   removedSecret: named(removedSecretSchema, "RemovedSecret"),
+  rotateApiKeyRequest: named(rotateApiKeyRequestSchema, "RotateApiKeyRequest"),
   sandbox: named(sandboxSchema, "Sandbox"),
   sandboxList: named(sandboxListSchema, "SandboxList"),
   secret: named(secretSchema, "Secret"),

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import * as z from "zod";
 import { networkPolicySchema } from "#contracts/control/network.ts";
+import type { AlertRule } from "#core/alerts/model.ts";
 import { type AskedPolicy, askedPolicy, openPolicy } from "#core/network/policy.ts";
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
@@ -42,6 +43,8 @@ const localEnvSchema = z.object({
   BULKHEAD_MAX_SANDBOXES: z.coerce.number().int().min(1).max(10_000).default(500),
   BULKHEAD_CREATE_WAIT_SECONDS: seconds(20),
   BULKHEAD_SWEEP_SECONDS: seconds(10),
+  /** How long a quarantine holds unless whoever asks for it says otherwise. */
+  BULKHEAD_QUARANTINE_SECONDS: seconds(604_800),
   /** Serve the account routes that the `hopx` command line asks (`/auth/*`). */
   BULKHEAD_ACCOUNT_ROUTES: flag(false),
   /** Comma-separated addresses or host names that sandboxes may reach although they are private. */
@@ -71,8 +74,22 @@ const localEnvSchema = z.object({
         return z.NEVER;
       }
     }),
+  /** Longest life of an API key. @default - as long as is asked for */
+  BULKHEAD_KEY_MAX_DAYS: z.coerce.number().int().min(1).max(3650).optional(),
   /** Keep the text of what is run in the audit record, beside its hash and size. */
   BULKHEAD_AUDIT_CONTENT: flag(false),
+  /** Lay a key of no use into every sandbox; an alert says when somebody shows it. */
+  BULKHEAD_DECOY: flag(true),
+  /** Where alerts are posted to, signed with the secret in the file. */
+  BULKHEAD_ALERT_WEBHOOK: z.url({ protocol: /^https?$/ }).optional(),
+  /** @default - $BULKHEAD_HOME/alert-webhook-secret, made on first use */
+  BULKHEAD_ALERT_WEBHOOK_SECRET_FILE: z.string().min(1).optional(),
+  /** Comma-separated rules, such as decoy.used,egress.denied, whose alerts quarantine the sandbox. */
+  BULKHEAD_QUARANTINE_ON: z
+    .string()
+    .default("")
+    .transform((text) => text.split(",").filter((rule) => rule !== ""))
+    .pipe(z.array(z.enum(["decoy.used", "egress.denied"]))),
   BULKHEAD_LOG: z.enum(["debug", "info", "warn", "error"]).default("warn"),
 });
 
@@ -92,6 +109,7 @@ export interface LocalConfig {
   readonly maxSandboxes: number;
   readonly createWaitSeconds: number;
   readonly sweepSeconds: number;
+  readonly quarantineSeconds: number;
   readonly accountRoutes: boolean;
   readonly egressAllow: readonly string[];
   /** Addresses by name. */
@@ -101,6 +119,13 @@ export interface LocalConfig {
   readonly egressDays: number;
   readonly network: AskedPolicy;
   readonly auditContent: boolean;
+  /** null: as long as is asked for. */
+  readonly keyMaxSeconds: number | null;
+  readonly decoy: boolean;
+  readonly alertWebhook: string | null;
+  /** Absolute. */
+  readonly alertWebhookSecretFile: string | null;
+  readonly quarantineOn: readonly AlertRule[];
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -124,6 +149,7 @@ export function parseLocalConfig(environment: Readonly<Record<string, string | u
     maxSandboxes: env.BULKHEAD_MAX_SANDBOXES,
     createWaitSeconds: env.BULKHEAD_CREATE_WAIT_SECONDS,
     sweepSeconds: env.BULKHEAD_SWEEP_SECONDS,
+    quarantineSeconds: env.BULKHEAD_QUARANTINE_SECONDS,
     accountRoutes: env.BULKHEAD_ACCOUNT_ROUTES,
     egressAllow: env.BULKHEAD_EGRESS_ALLOW.split(",").filter((entry) => entry !== ""),
     egressHosts: new Map(
@@ -135,7 +161,15 @@ export function parseLocalConfig(environment: Readonly<Record<string, string | u
     egressTrust: env.BULKHEAD_EGRESS_TRUST === undefined ? null : resolve(cwd, env.BULKHEAD_EGRESS_TRUST),
     egressDays: env.BULKHEAD_EGRESS_DAYS,
     network: env.BULKHEAD_NETWORK === undefined ? openPolicy : askedPolicy(env.BULKHEAD_NETWORK),
+    keyMaxSeconds: env.BULKHEAD_KEY_MAX_DAYS === undefined ? null : env.BULKHEAD_KEY_MAX_DAYS * 86_400,
     auditContent: env.BULKHEAD_AUDIT_CONTENT,
+    decoy: env.BULKHEAD_DECOY,
+    alertWebhook: env.BULKHEAD_ALERT_WEBHOOK ?? null,
+    alertWebhookSecretFile:
+      env.BULKHEAD_ALERT_WEBHOOK_SECRET_FILE === undefined
+        ? null
+        : resolve(cwd, env.BULKHEAD_ALERT_WEBHOOK_SECRET_FILE),
+    quarantineOn: env.BULKHEAD_QUARANTINE_ON,
     logLevel: env.BULKHEAD_LOG,
   };
 }

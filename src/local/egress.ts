@@ -1,12 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
+import type { Signals } from "#core/alerts/signals.ts";
 import type { SecretMemory } from "#core/delivered-secrets.ts";
+import type { EgressRow } from "#core/model.ts";
 import type { Clock, EgressStore, Vault } from "#core/ports.ts";
 import { makeCertificates } from "#egress/certificates/certificates.ts";
 import { hideInRecord, rememberUsed } from "#egress/hidden-record.ts";
 import { makePublicOnlyPolicy } from "#egress/policy.ts";
-import type { EgressIdentity, Resolver } from "#egress/ports.ts";
+import type { EgressIdentity, EgressRecorder, Resolver } from "#egress/ports.ts";
 import { type EgressListener, makeEgressProxy } from "#egress/proxy.ts";
 import { makeFileJournal } from "#egress/record/file-journal.ts";
 import { makeRecorder } from "#egress/record/recorder.ts";
@@ -25,6 +27,7 @@ export interface LocalEgressDeps {
   readonly vault: Pick<Vault, "resolve">;
   readonly identify: (instanceId: string) => EgressIdentity | undefined;
   readonly secretValues: SecretMemory;
+  readonly signals: Signals;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -45,10 +48,8 @@ export async function openLocalEgress(deps: LocalEgressDeps): Promise<LocalEgres
   const { config, home, store, secretValues, clock, logger } = deps;
   const journal = { path: join(home.logsDir, "egress.jsonl"), logger };
   await recoverJournal({ ...journal, store });
-  const recorder = hideInRecord(
-    makeRecorder({ journal: makeFileJournal(journal), store, clock, logger }),
-    secretValues,
-  );
+  const recorded = makeRecorder({ journal: makeFileJournal(journal), store, clock, logger });
+  const recorder = hideInRecord(withSignals(recorded, deps.signals), secretValues);
   const certificates = makeCertificates({ authority: loadOrMakeAuthority({ ...home.egressAuthority, clock }), clock });
   const proxy = makeEgressProxy({
     resolver: withHosts(systemResolver, config.egressHosts),
@@ -78,6 +79,19 @@ export async function openLocalEgress(deps: LocalEgressDeps): Promise<LocalEgres
     },
     reconsider: (instanceId) => listeners.get(instanceId)?.reconsider(),
     close: () => recorder.close(),
+  };
+}
+
+/** What is refused is told as well. */
+function withSignals<R extends EgressRecorder>(recorder: R, signals: Signals): R {
+  return {
+    ...recorder,
+    record(row: EgressRow) {
+      recorder.record(row);
+      const { decision, projectId, sandboxId, host } = row;
+      if (decision === "deny" && projectId !== null && sandboxId !== null)
+        signals.raise({ type: "egress.denied", projectId, sandboxId, host });
+    },
   };
 }
 

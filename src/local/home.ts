@@ -10,6 +10,7 @@ export interface Home {
   readonly vaultKeyFile: string;
   /** Signs checkpoints of the audit record and evidence. */
   readonly auditKeyFile: string;
+  readonly alertSecretFile: string;
   /** The egress CA. */
   readonly egressAuthority: { readonly keyFile: string; readonly certificateFile: string };
   readonly secretsDir: string;
@@ -26,6 +27,7 @@ export async function openHome(root: string): Promise<Home> {
     signingKeyFile: join(root, "signing-key.pem"),
     vaultKeyFile: join(root, "vault-key"),
     auditKeyFile: join(root, "audit-key.pem"),
+    alertSecretFile: join(root, "alert-webhook-secret"),
     egressAuthority: { keyFile: join(root, "egress-ca-key.pem"), certificateFile: join(root, "egress-ca.pem") },
     secretsDir: join(root, "secrets"),
     databaseDir: join(root, "database"),

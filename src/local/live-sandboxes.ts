@@ -56,8 +56,8 @@ export function trackLiveSandboxes(events: Events, sandboxes: Pick<SandboxServic
   };
 }
 
-function identityOf({ id: sandboxId, projectId, network, brokered }: SandboxRecord): EgressIdentity {
-  return { sandboxId, projectId, network, brokered };
+function identityOf({ id: sandboxId, projectId, network, brokered, quarantine }: SandboxRecord): EgressIdentity {
+  return { sandboxId, projectId, network, brokered, ...(quarantine !== null && { quarantined: true }) };
 }
 
 function targetOf(record: SandboxRecord, endpoint: Endpoint | null): Target {

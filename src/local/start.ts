@@ -21,6 +21,7 @@ import { nodeSourceIp } from "#http/node-source-ip.ts";
 import { pathAddresses } from "#http/public-addresses.ts";
 import type { Logger } from "#telemetry/logger.ts";
 import type { SecretValues } from "#telemetry/secret-values.ts";
+import { type LocalAlerts, openLocalAlerts } from "./alerts.ts";
 import type { Assets } from "./assets.ts";
 import { type LocalAudit, openLocalAudit } from "./audit/local-audit.ts";
 import { defaultComputeLimits } from "./compute/capacity.ts";
@@ -67,6 +68,8 @@ const egressTable = "bulkhead-egress";
 /** By itself as well: it is never cleared. */
 const auditTable = "bulkhead-audit";
 const organizationId = 1;
+/** A directory that only agents write to: nobody stumbles over it in the workspace. */
+const decoyPath = "/run/secrets/bulkhead-admin-key";
 
 /** Everything of the platform on this machine, in the order it is needed. When it throws, what was opened is closed again. */
 export async function startLocalPlatform(deps: StartDeps): Promise<RunningPlatform> {
@@ -88,6 +91,7 @@ interface Parts {
   readonly shelf: TemplateShelf;
   readonly egress: LocalEgress;
   readonly audit: LocalAudit;
+  readonly alerts: LocalAlerts;
   readonly secretValues: SecretMemory;
   readonly database: LocalDatabase;
 }
@@ -134,7 +138,10 @@ async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
   // Compute asks who owns an instance, which the platform built on compute tells.
   const live: { current: LiveSandboxes | null } = { current: null };
   const identify = (instanceId: string) => live.current?.identify(instanceId);
+  const alerts = openLocalAlerts({ config, home, database, table, clock, logger });
+  undo.add("alerts", () => alerts.close());
   const egress = await openLocalEgress({
+    signals: alerts.signals,
     ...{ config, home, store: stored.egress, vault, identify, secretValues, clock, logger },
   });
   undo.add("egress record", () => egress.close());
@@ -145,6 +152,8 @@ async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
   const ports = {
     ...stores,
     auditChain: audit.chain,
+    signals: alerts.signals,
+    alerts: alerts.store,
     compute,
     agent,
     signer: tokens.signer,
@@ -157,6 +166,7 @@ async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
     logger,
   };
   const platform = makePlatform(platformConfig(config), ports);
+  alerts.quarantineBy((...args) => platform.quarantine.quarantineBySystem(...args));
   const sandboxes = trackLiveSandboxes(events, platform.sandboxes);
   live.current = sandboxes;
   // After `live`, which has heard of it by then.
@@ -167,7 +177,7 @@ async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
   compute.onExit((exit) => {
     platform.instanceExited(exit).catch((error: unknown) => logger.error("end of an instance not recorded", { error }));
   });
-  return { platform, compute, sandboxes, events, tokens, shelf, egress, audit, secretValues, database };
+  return { platform, compute, sandboxes, events, tokens, shelf, egress, audit, alerts, secretValues, database };
 }
 
 function gatewayUrl(config: LocalConfig, port: number): string {
@@ -272,6 +282,7 @@ async function stop(parts: Parts, doors: Doors): Promise<number> {
   await doors.close();
   await parts.compute.closeAll();
   await parts.egress.close();
+  await parts.alerts.close();
   await parts.audit.close();
   await parts.database.close();
   return ended;
@@ -283,6 +294,7 @@ function platformConfig(config: LocalConfig): Parameters<typeof makePlatform>[0]
     idleTimeoutSeconds: config.idleTimeoutSeconds,
     maxLifetimeSeconds: config.maxLifetimeSeconds,
     network: config.network,
+    keys: { maxSeconds: config.keyMaxSeconds },
     createWaitMs: config.createWaitSeconds * 1000,
     launching: "here",
     instanceStartMs: 60_000,
@@ -290,7 +302,9 @@ function platformConfig(config: LocalConfig): Parameters<typeof makePlatform>[0]
     quotaPerProject: config.maxSandboxes,
     pool: config.codeInterpreter ? config.pool : omit(config.pool, "code-interpreter"),
     refillConcurrency: 2,
+    ...(config.decoy && { decoyPath }),
     sweepEveryMs: config.sweepSeconds * 1000,
+    quarantineSeconds: config.quarantineSeconds,
     tombstoneSeconds: 86_400,
   };
 }

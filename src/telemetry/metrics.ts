@@ -2,6 +2,16 @@
 export const metricUnits = {
   /** Requests refused for a missing, wrong, expired or revoked key or token. */
   RefusedAuth: "Count",
+  /** Revoked or expired API keys that were shown. */
+  DeadKeyUsed: "Count",
+  /** Decoy keys of sandboxes that were shown. */
+  DecoyUsed: "Count",
+  /** API keys in use that should have been replaced. */
+  KeyOverdue: "Count",
+  /** Places where an audit record was found not to hold together. */
+  AuditBroken: "Count",
+  /** Projects that were found near their spend cap. */
+  SpendNear: "Count",
   /** Connections of sandboxes that the egress proxy refused. */
   EgressDenied: "Count",
   /** Records or objects that a sweep could not deal with. */

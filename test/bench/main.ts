@@ -5,6 +5,8 @@ import { floors } from "./floors.ts";
 import { cold, crowd, warm } from "./latency.ts";
 import { methods } from "./methods.ts";
 import { describeMachine, machine, type Row, resultTable } from "./report.ts";
+import { audit } from "./security/audit.ts";
+import { keysAndAccess } from "./security/keys.ts";
 import { transfers } from "./transfer.ts";
 
 /**
@@ -24,6 +26,8 @@ const parts: readonly (readonly [string, () => Promise<Row[]>])[] = [
   ["files", () => transfers(few ? 2 : 7)],
   ["methods", () => methods(few ? 10 : 100)],
   ["egress", () => egress(few)],
+  ["access", () => keysAndAccess(few ? 5 : 50)],
+  ["audit", () => audit(few)],
   ["crowd", () => (few ? crowd(10, 20) : crowd(100, 200))],
 ];
 

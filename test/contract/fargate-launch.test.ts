@@ -158,6 +158,7 @@ describe("a launch on Fargate", () => {
       "/workspace",
       "/tmp",
       "/run/bulkhead",
+      "/run/secrets",
       "/home/user",
     ]);
   });

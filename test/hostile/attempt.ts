@@ -31,6 +31,8 @@ export interface Attempt {
   readonly tried: string;
   /** What must happen. */
   readonly must: string;
+  /** Needs the machine that the platform runs on: not made against a deployment that is elsewhere. */
+  readonly host?: boolean;
   /** Makes the attempt and looks what became of it. `by` is what was seen, not what was hoped for. */
   run(world: HostileWorld): Promise<Verdict>;
 }

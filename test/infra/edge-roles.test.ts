@@ -25,11 +25,12 @@ describe("what tasks may do", () => {
       )
       .filter((line) => !line.startsWith("kms:") || line === "kms:GetPublicKey");
 
-  it("gateway: reads sandboxes, instances and keys, notes their use, reads the public key", () => {
+  it("gateway: reads sandboxes, instances and keys, notes their use, records what is asked, reads the public key", () => {
     expect(summary("EdgeGatewayEdgeTaskRole")).toEqual([
       'dynamodb:GetItem ["SANDBOX#*","INSTANCE#*","KEY#*"]',
       'dynamodb:UpdateItem ["SANDBOX#*"] ["pk","sk","lastActivityAt","endedAt"]',
       'dynamodb:UpdateItem ["KEY#*"] ["pk","sk","lastUsedAt"]',
+      'dynamodb:BatchWriteItem ["AUDIT#*"]',
       "kms:GetPublicKey",
     ]);
   });

@@ -26,6 +26,7 @@ const schemas = {
   bridge: environment.bridgeEnvSchema,
   janitor: environment.janitorEnvSchema,
   bootstrap: environment.bootstrapEnvSchema,
+  chainer: environment.chainerEnvSchema,
 };
 const roleIds = {
   "api-read": "ApiReadRole",
@@ -37,6 +38,7 @@ const roleIds = {
   bridge: "BridgeRole",
   janitor: "JanitorRole",
   bootstrap: "BootstrapRole",
+  chainer: "ChainerRole",
 } as const;
 
 const functionSchema = z.object({
@@ -111,7 +113,7 @@ describe("every function", () => {
       (group) => z.object({ Properties: z.record(z.string(), z.unknown()).default({}) }).parse(group).Properties,
     );
     // Those that stand in for the edge's are made by the test.
-    expect(groups.filter((group) => "KmsKeyId" in group && group["RetentionInDays"] === 7)).toHaveLength(10);
+    expect(groups.filter((group) => "KmsKeyId" in group && group["RetentionInDays"] === 7)).toHaveLength(11);
   });
 });
 
@@ -153,7 +155,7 @@ describe("privilege", () => {
     expect(holdersOf(action)).toEqual([roleOf(template, "PoolRole").id]);
   });
 
-  it.each(["kms:Sign", "kms:GenerateDataKey without a service", "secretsmanager:BatchGetSecretValue"])(
+  it.each(["kms:GenerateDataKey without a service", "secretsmanager:BatchGetSecretValue"])(
     "%s stands in api-lifecycle alone",
     (text) => {
       const [action = "", direct] = text.split(" without ");
@@ -196,10 +198,11 @@ describe("privilege", () => {
     expect(inVpc.sort()).toEqual(["bulkhead-bridge", "bulkhead-janitor"]);
   });
 
-  it("api-read can change nothing but the audit log", () => {
+  it("api-read can change nothing but the audit log, and signs nothing but what it says of that", () => {
     expect(actionsOf(roleOf(template, "ApiReadRole"))).toEqual(
-      [...logs, "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query"]
+      [...logs, "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
         .concat("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
+        .concat("kms:GetPublicKey", "kms:Sign")
         .sort(),
     );
   });
@@ -306,7 +309,7 @@ describe("conditions", () => {
     for (const part of ["ApiLifecycleRole", "TaskEventsRole", "SweeperRole"]) {
       const direct = roleOf(template, part).allows.filter(
         ({ actions, conditions }) =>
-          actions.some((action) => action.startsWith("kms:") && action !== "kms:Sign") &&
+          actions.some((action) => /^kms:(?!Sign$|GetPublicKey$)/.test(action)) &&
           !JSON.stringify(conditions).includes("kms:ViaService"),
       );
       expect(direct, part).toHaveLength(1);
@@ -354,8 +357,8 @@ describe("rights to the table", () => {
     }
   });
 
-  it("of the authorizer are to keys alone", () => {
-    expect(new Set(keysOf("AuthorizerRole"))).toEqual(new Set(["KEY#*"]));
+  it("of the authorizer are to keys, and to record whom it refused", () => {
+    expect(new Set(keysOf("AuthorizerRole"))).toEqual(new Set(["KEY#*", "AUDIT#*"]));
   });
 
   it("name partitions as the stores do", () => {

@@ -3,6 +3,7 @@ import { Template } from "aws-cdk-lib/assertions";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { permissionsOf } from "#contracts/access.ts";
 import { grantNames } from "../../infra/constructs/api/grants.ts";
 import { apiRoutes } from "../../infra/constructs/api/routes.ts";
 import { flattenReference } from "../../infra/constructs/functions/flatten-reference.ts";
@@ -25,7 +26,7 @@ const policySchema = z.object({
     PolicyDocument: z.object({
       Statement: z.array(
         z.object({
-          Effect: z.literal("Allow"),
+          Effect: z.enum(["Allow", "Deny"]),
           Action: z.literal("execute-api:Invoke"),
           Resource: z.union([z.array(z.unknown()), z.unknown()]),
         }),
@@ -36,21 +37,29 @@ const policySchema = z.object({
 
 /** What a role's policies let through, matched as IAM matches: `*` is any text. */
 function mayCall(roleName: string): (method: string, path: string) => boolean {
-  const patterns = Object.entries(template.findResources("AWS::IAM::Policy"))
+  const statements = Object.entries(template.findResources("AWS::IAM::Policy"))
     .filter(([id]) => id.startsWith(roleName))
-    .flatMap(([, policy]) => policySchema.parse(policy).Properties.PolicyDocument.Statement)
-    .flatMap(({ Resource }) => [Resource].flat())
-    .map((resource) => flattenReference(resource));
+    .flatMap(([, policy]) => policySchema.parse(policy).Properties.PolicyDocument.Statement);
+  const patternsOf = (effect: "Allow" | "Deny") =>
+    statements
+      .filter(({ Effect }) => Effect === effect)
+      .flatMap(({ Resource }) => [Resource].flat())
+      .map((resource) => flattenReference(resource));
+  const patterns = patternsOf("Allow");
   expect(patterns.length).toBeGreaterThan(0);
   expect(patterns.every((pattern) => pattern.includes("IamDoor"))).toBe(true);
-  const tails = patterns.map((pattern) => pattern.slice(pattern.lastIndexOf(">") + 2));
+  const tailsOf = (of: readonly string[]) => of.map((pattern) => pattern.slice(pattern.lastIndexOf(">") + 2));
+  const allowed = tailsOf(patterns);
+  const denied = tailsOf(patternsOf("Deny"));
   return (method, path) => {
     const [, stage = "", ...rest] = path.split("/");
-    return tails.some((tail) =>
-      new RegExp(`^${tail.replaceAll(/[.{}+]/g, "\\$&").replaceAll("*", ".*")}$`).test(
-        `${stage}/${method}/${rest.join("/")}`,
-      ),
-    );
+    const matches = (tails: readonly string[]) =>
+      tails.some((tail) =>
+        new RegExp(`^${tail.replaceAll(/[.{}+]/g, "\\$&").replaceAll("*", ".*")}$`).test(
+          `${stage}/${method}/${rest.join("/")}`,
+        ),
+      );
+    return matches(allowed) && !matches(denied);
   };
 }
 
@@ -75,8 +84,12 @@ const use = [
   "PUT /v1/sandboxes/{id}/network",
   ...["token/refresh", "pause", "resume", "start", "stop"].map((verb) => `POST /v1/sandboxes/{id}/${verb}`),
 ];
+const managing = permissionsOf(["manage"]);
 const guarded = apiRoutes.filter(({ open }) => !open).map(({ method, path }) => `${method} ${path}`);
-const expected = { Reader: read, User: use, Manager: guarded };
+const managed = apiRoutes
+  .filter(({ open, needs }) => !open && needs !== null && managing.has(needs))
+  .map(({ method, path }) => `${method} ${path}`);
+const expected = { Reader: read, User: use, Manager: managed };
 
 describe("grants of the platform, in a consumer's stack", () => {
   it("are three", () => {

@@ -64,10 +64,13 @@ describe("alarms", () => {
       "capacity",
       "create-latency",
       "dead-letters",
+      "decoy-used",
       "egress-denials",
       "file-system-load",
       "gateway-unhealthy",
       "key-age",
+      "key-dead-used",
+      "key-overdue",
       "launch-failures",
       "leaked-instances",
       "pool-exhausted",
@@ -85,17 +88,18 @@ describe("alarms", () => {
   });
 
   it("cost little: CloudWatch charges each metric that an alarm looks at", () => {
-    expect(alarmsOf("prod").flatMap(watchedBy).length).toBeLessThanOrEqual(20);
+    expect(alarmsOf("prod").flatMap(watchedBy).length).toBeLessThanOrEqual(25);
   });
 
   it("each link a section that the runbook has", () => {
-    const runbook = readFileSync("docs/aws-operations.md", "utf8");
-    const sections = [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
-      title.toLowerCase().replaceAll(" ", "-"),
-    );
+    const sectionsOf = (page: string) =>
+      [...readFileSync(page, "utf8").matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
+        title.toLowerCase().replaceAll(" ", "-"),
+      );
     for (const properties of alarmsOf("prod")) {
-      const [, anchor] = /docs\/aws-operations\.md#([a-z-]+)$/.exec(String(properties["AlarmDescription"])) ?? [];
-      expect(sections, String(properties["AlarmName"])).toContain(anchor);
+      const found = /(docs\/(?:aws-operations|runbooks)\.md)#([a-z-]+)$/.exec(String(properties["AlarmDescription"]));
+      const [, page = "", anchor] = found ?? [];
+      expect(sectionsOf(page), String(properties["AlarmName"])).toContain(anchor);
     }
   });
 

@@ -43,7 +43,7 @@ describe("changes of tasks", () => {
 
 describe("the clock", () => {
   it.each([
-    ["rate(1 minute)", ["sweeper", "pool"]],
+    ["rate(1 minute)", ["sweeper", "pool", "chainer"]],
     ["rate(1 day)", ["bootstrap"]],
   ])("%s starts %j", (rate, names) => {
     template.hasResourceProperties("AWS::Events::Rule", {

@@ -49,12 +49,13 @@ describe("the table", () => {
 });
 
 describe("the keys", () => {
-  it("rotate where KMS can: data and audit; the signing key is asymmetric", () => {
+  it("rotate where KMS can: data and audit; the keys that sign are asymmetric", () => {
     const keys = resourcesOf(dev, "AWS::KMS::Key").map(({ id, properties }) => [id, properties["EnableKeyRotation"]]);
     expect(keys).toEqual([
       [expect.stringMatching(/^KeysData/), true],
       [expect.stringMatching(/^KeysAudit/), true],
       [expect.stringMatching(/^KeysSigning/), undefined],
+      [expect.stringMatching(/^KeysEvidence/), undefined],
     ]);
     dev.hasResourceProperties("AWS::KMS::Key", { KeySpec: "ECC_NIST_P256", KeyUsage: "SIGN_VERIFY" });
   });

@@ -171,6 +171,18 @@ function rest(sim: Sim, id: string): void {
   }
 }
 
+/** Held for inspection, and mostly let go again; what is not ends with the hold. */
+function inspect(sim: Sim, id: string): void {
+  const { quarantine } = sim.platform;
+  const holdSeconds = 60 + Math.floor(sim.random() * 300);
+  quarantine.quarantine(aPrincipal, id, { reason: "odd", holdSeconds }, aContext).catch(ignore);
+  if (sim.random() < 0.3) return;
+  sim.world.clock.after(
+    sim.random() * sim.random() * 60_000,
+    () => void quarantine.release(aPrincipal, id, aContext).catch(ignore),
+  );
+}
+
 function vanish(sim: Sim, instanceId: string): void {
   lose(sim, instanceId);
   sim.world.compute.vanish(instanceId);
@@ -186,7 +198,8 @@ function act(sim: Sim): void {
   else if (what < 0.38) platform.sandboxes.kill(aPrincipal, id, aContext).catch(ignore);
   else if (what < 0.46) platform.sandboxes.setTimeout(aPrincipal, id, 200, aContext).catch(ignore);
   else if (what < 0.5) platform.sandboxes.touch(id).catch(ignore);
-  else if (what < 0.78) rest(sim, id);
+  else if (what < 0.72) rest(sim, id);
+  else if (what < 0.78) inspect(sim, id);
   else if (what < 0.84) world.compute.exit(instance, "out_of_memory");
   else if (what < 0.88) vanish(sim, instance);
   else if (what < 0.92) world.agent.silent.add(instance);
@@ -239,9 +252,9 @@ async function check(sim: Sim): Promise<void> {
       owners.set(record.instanceId, record.id);
     }
     if (onItsWay) continue;
-    expect(expiresAt(record.deadlines) + 2 * config.sweepEveryMs, `${record.id} outlives its lease`).toBeGreaterThan(
-      clock.now(),
-    );
+    const endsAt = record.quarantine?.until ?? expiresAt(record.deadlines);
+    expect(endsAt + 2 * config.sweepEveryMs, `${record.id} outlives its lease`).toBeGreaterThan(clock.now());
+    if (record.quarantine !== null) expect(record.status, `${record.id} runs although it is held`).not.toBe("running");
     checkBacking(sim, record);
     if (record.diskId !== null) {
       expect(disks.has(record.diskId), "two sandboxes on one disk").toBe(false);

@@ -83,12 +83,18 @@ function makeKeys(clock: Clock): KeyStore {
     list: async (projectId) =>
       records
         .all()
-        .filter((record) => record.projectId === projectId)
+        .filter((record) => record.projectId === projectId && record.decoyFor === null)
         .sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1)),
     async revoke(id, at) {
       const record = records.get(id);
       if (record?.revokedAt !== null) return "lost";
       records.put(id, { ...record, revokedAt: at });
+      return "written";
+    },
+    async supersede(id, replacedBy, expiresAt) {
+      const record = records.get(id);
+      if (record?.revokedAt !== null || record.replacedBy !== null) return "lost";
+      records.put(id, { ...record, replacedBy, expiresAt, rotateAt: null });
       return "written";
     },
     async markUsed(id, at) {

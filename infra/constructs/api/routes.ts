@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Permission, permissions } from "#contracts/access.ts";
 import document from "../../../docs/openapi.json" with { type: "json" };
 
 /** One route of the control plane, as docs/openapi.json has it: made from the routes that are served (npm run openapi). */
@@ -12,6 +13,8 @@ export interface ApiRoute {
   readonly resource: string;
   /** Answers anybody. */
   readonly open: boolean;
+  /** What a caller has to be allowed. */
+  readonly needs: Permission | null;
   readonly query: readonly string[];
   /** Name of the body's schema. */
   readonly body: string | null;
@@ -19,6 +22,7 @@ export interface ApiRoute {
 
 const operationSchema = z.object({
   security: z.array(z.unknown()),
+  "x-bulkhead-permission": z.enum(permissions).optional(),
   parameters: z.array(z.object({ in: z.string(), name: z.string() })).default([]),
   requestBody: z
     .object({ content: z.object({ "application/json": z.object({ schema: z.object({ $ref: z.string() }) }) }) })
@@ -58,6 +62,7 @@ function routeOf(method: ApiRoute["method"], path: string, operation: z.output<t
     stage,
     resource: `/${rest.join("/")}`,
     open: operation.security.length === 0,
+    needs: operation["x-bulkhead-permission"] ?? null,
     query: operation.parameters.filter((one) => one.in === "query").map(({ name }) => name),
     body: operation.requestBody?.content["application/json"].schema.$ref.split("/").at(-1) ?? null,
   };

@@ -58,7 +58,7 @@ function own(scope: Construct, { deployment }: DeploymentConfig, state: Platform
   const arn = (service: string, resource: string) => `arn:${partition}:${service}:${region}:${account}:${resource}`;
   const { keys, table, fileSystem, auditBucket, imageRepository } = state;
   return [
-    ...[keys.data, keys.signing, keys.audit].map((key) => key.keyArn),
+    ...[keys.data, keys.signing, keys.audit, keys.evidence].map((key) => key.keyArn),
     table.tableArn,
     `${table.tableArn}/*`,
     fileSystem.fileSystemArn,

@@ -27,12 +27,17 @@ const leading = (partitions: readonly string[]) =>
 const tableKey = (state: Held): Right =>
   keyThrough(state.keys.data, "dynamodb", ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]);
 
-/** Finds sandbox and instance, checks keys and tokens, and notes when they were used (SandboxStore.touch, KeyStore.markUsed). */
+/** Finds sandbox and instance, checks keys and tokens, notes when they were used (SandboxStore.touch, KeyStore.markUsed), and records what was asked. */
 export function gatewayRights(state: Held): Right[] {
   return [
     get(state, ["SANDBOX#*", "INSTANCE#*", "KEY#*"]),
     note(state, "SANDBOX#*", ["lastActivityAt", "endedAt"]),
     note(state, "KEY#*", ["lastUsedAt"]),
+    {
+      actions: ["dynamodb:BatchWriteItem"],
+      resources: [state.table.tableArn],
+      conditions: { ...leading(["AUDIT#*"]) },
+    },
     tableKey(state),
     { actions: ["kms:GetPublicKey"], resources: [state.keys.signing.keyArn] },
   ];

@@ -4,10 +4,13 @@ import { apiLifecycleEnvSchema, apiReadEnvSchema, authorizerEnvSchema } from "..
 import { invokeRights } from "./function-role.ts";
 import type { FunctionsProps } from "./functions.ts";
 import { leaveRights, stopRights } from "./instance-rights.ts";
-import { sealRights, secretPrefixOf, secretRights, signRights } from "./key-rights.ts";
+import { evidenceRights, sealRights, secretPrefixOf, secretRights, signRights } from "./key-rights.ts";
 import { functionNameOf, PlatformFunction } from "./platform-function.ts";
 import { settingsJson } from "./settings.ts";
 import { tableRights } from "./table-rights.ts";
+
+/** The chained audit record. */
+const chainRecords = ["auditChain", "auditHeads", "auditCheckpoints"] as const;
 
 /** The functions behind the two doors. None of them can launch, or reach an instance. */
 export function apiFunctions(scope: Construct, props: FunctionsProps) {
@@ -35,12 +38,24 @@ function apiRead(scope: Construct, props: FunctionsProps) {
     name: "api-read",
     description: "Everything that only reads, behind both doors",
     schema: apiReadEnvSchema,
-    environment: { ...common.env, ...common.addresses, BULKHEAD_SETTINGS: settingsJson(scope, props).settings },
-    rights: tableRights(state.table, state.keys.data, {
-      read: ["sandboxes", "instances", "keys", "templates", "capacity", "egress", "openEgress"],
-      batch: ["audit"],
-      list: ["live", "ended", "keys"],
-    }),
+    environment: {
+      ...common.env,
+      ...common.addresses,
+      BULKHEAD_SETTINGS: settingsJson(scope, props).settings,
+      BULKHEAD_AUDIT_KEY: state.keys.evidence.keyArn,
+    },
+    rights: [
+      ...tableRights(state.table, state.keys.data, {
+        read: [
+          ...(["sandboxes", "instances", "keys", "templates", "capacity", "egress", "openEgress"] as const),
+          ...chainRecords,
+        ],
+        append: ["auditCheckpoints"],
+        batch: ["audit"],
+        list: ["live", "ended", "keys"],
+      }),
+      ...evidenceRights(state.keys.evidence),
+    ],
     timeout: Duration.seconds(15),
   });
 }
@@ -63,11 +78,16 @@ function apiLifecycle(scope: Construct, props: FunctionsProps) {
       BULKHEAD_BRIDGE: functionNameOf(config, "bridge"),
       BULKHEAD_DATA_KEY: keys.data.keyArn,
       BULKHEAD_SIGNING_KEY: keys.signing.keyArn,
+      BULKHEAD_AUDIT_KEY: keys.evidence.keyArn,
       BULKHEAD_SECRET_PREFIX: secretPrefixOf(config.deployment),
     },
     rights: [
       ...tableRights(table, keys.data, {
-        read: ["sandboxes", "instances", "keys", "templates", "quotas", "idempotency", "admission"],
+        read: [
+          ...(["sandboxes", "instances", "keys", "templates", "quotas", "idempotency", "admission"] as const),
+          ...chainRecords,
+        ],
+        append: ["auditCheckpoints"],
         write: ["sandboxes", "instances", "keys", "quotas", "idempotency", "admission", "audit"],
         remove: ["instances", "idempotency"],
         batch: ["audit"],
@@ -75,6 +95,7 @@ function apiLifecycle(scope: Construct, props: FunctionsProps) {
       }),
       ...sealRights(keys.data),
       ...signRights(keys.signing),
+      ...evidenceRights(keys.evidence),
       ...secretRights(keys.data, config.deployment),
       ...stopRights(place),
       ...leaveRights(place),
@@ -95,7 +116,11 @@ function authorizer(scope: Construct, props: FunctionsProps) {
     description: "Whose API key is it?",
     schema: authorizerEnvSchema,
     environment: common.env,
-    rights: tableRights(state.table, state.keys.data, { read: ["keys"], write: ["keys"] }),
+    rights: tableRights(state.table, state.keys.data, {
+      read: ["keys"],
+      write: ["keys"],
+      batch: ["audit"],
+    }),
     timeout: Duration.seconds(5),
   });
 }

@@ -34,6 +34,7 @@ export class Functions extends Construct {
       bridge: pick(made.bridge),
       janitor: pick(made.janitor),
       bootstrap: pick(made.bootstrap),
+      chainer: pick(made.chainer),
     });
     this.functions = each(({ handler }) => handler);
     this.logGroups = each(({ logGroup }) => logGroup);

@@ -1,10 +1,15 @@
 import { Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
-import { bootstrapEnvSchema, poolEnvSchema, taskEventsEnvSchema } from "../../../lambdas/environment.ts";
+import {
+  bootstrapEnvSchema,
+  chainerEnvSchema,
+  poolEnvSchema,
+  taskEventsEnvSchema,
+} from "../../../lambdas/environment.ts";
 import { invokeRights } from "./function-role.ts";
 import type { FunctionsProps } from "./functions.ts";
 import { launchRights, teardownRights } from "./instance-rights.ts";
-import { authorityRights, deadLetterRights, fillSecretRights, openRights } from "./key-rights.ts";
+import { authorityRights, deadLetterRights, evidenceRights, fillSecretRights, openRights } from "./key-rights.ts";
 import { functionNameOf, PlatformFunction } from "./platform-function.ts";
 import { settingsJson } from "./settings.ts";
 import { streamRights, type TableUse, tableRights } from "./table-rights.ts";
@@ -16,6 +21,7 @@ export function keeperFunctions(scope: Construct, props: FunctionsProps) {
     sweeper: sweeper(scope, props),
     pool: pool(scope, props),
     bootstrap: bootstrap(scope, props),
+    chainer: chainer(scope, props),
   };
 }
 
@@ -59,7 +65,8 @@ function taskEvents(scope: Construct, props: FunctionsProps) {
     schema: taskEventsEnvSchema,
     environment: { ...common.env, ...common.agents },
     rights: [
-      ...tableRights(table, keys.data, ending),
+      // Decoys of sandboxes are keys that open nothing.
+      ...tableRights(table, keys.data, { ...ending, append: ["keys"] }),
       ...openRights(keys.data),
       ...teardownRights(place),
       ...invokeRights(scope, [functionNameOf(config, "bridge"), functionNameOf(config, "janitor")]),
@@ -120,6 +127,33 @@ function pool(scope: Construct, props: FunctionsProps) {
       ...deadLetterRights(keys.data, deadLetters.events),
     ],
     timeout: Duration.minutes(5),
+    deadLetters: deadLetters.events,
+  });
+}
+
+/** Alone extends the chain. It takes events out of the inbox with the same write that gives them their places. */
+function chainer(scope: Construct, props: FunctionsProps) {
+  const { state, deadLetters } = props;
+  const { keys, table } = state;
+  const common = commonOf(scope, props);
+  return new PlatformFunction(scope, "Chainer", {
+    ...common.props,
+    name: "chainer",
+    description: "Chains audit events and signs where the chains stand, each minute",
+    schema: chainerEnvSchema,
+    environment: { ...common.env, BULKHEAD_AUDIT_KEY: keys.evidence.keyArn },
+    rights: [
+      ...tableRights(table, keys.data, {
+        read: ["audit", "auditChain", "auditHeads", "auditCheckpoints"],
+        append: ["auditChain", "auditCheckpoints"],
+        write: ["auditHeads"],
+        remove: ["audit"],
+      }),
+      ...evidenceRights(keys.evidence),
+      ...deadLetterRights(keys.data, deadLetters.events),
+    ],
+    timeout: Duration.seconds(58),
+    memoryMiB: 256,
     deadLetters: deadLetters.events,
   });
 }

@@ -32,6 +32,11 @@ export function signRights(key: IKey): Right[] {
   return [{ actions: ["kms:Sign"], resources: [key.keyArn], conditions }];
 }
 
+/** Signs where the audit record stands, and says with which key. */
+export function evidenceRights(key: IKey): Right[] {
+  return [...signRights(key), { actions: ["kms:GetPublicKey"], resources: [key.keyArn] }];
+}
+
 /** Secrets that carry the deployment's tag below its name: whoever made them gave them to it. */
 export function secretRights(key: IKey, deployment: string): Right[] {
   const { partition, region, account } = Stack.of(key);

@@ -11,7 +11,11 @@ const starts = {
   quotas: "QUOTA#*",
   idempotency: "IDEMPOTENCY#*",
   templates: "TEMPLATES",
+  /** Inbox of the audit chain. */
   audit: "AUDIT#*",
+  auditChain: "AUDITCHAIN#*",
+  auditHeads: "AUDITHEADS",
+  auditCheckpoints: "AUDITCHECK#*",
   egress: "EGRESS#*",
   openEgress: "EGRESSOPEN#*",
   admission: "ADMISSION#*",
@@ -35,6 +39,8 @@ export interface TableUse {
   readonly read?: readonly Records[];
   /** Added and changed. */
   readonly write?: readonly Records[];
+  /** Added; neither changed nor removed. */
+  readonly append?: readonly Records[];
   /** Removed, in one piece. */
   readonly remove?: readonly Records[];
   /** Gets and puts many at once; DynamoDB does not tell puts from deletes there. */
@@ -53,6 +59,7 @@ export function tableRights(table: ITable, key: IKey, use: TableUse): Right[] {
   return [
     ...on(["dynamodb:GetItem", "dynamodb:Query"], use.read),
     ...on(["dynamodb:PutItem", "dynamodb:UpdateItem"], use.write),
+    ...on(["dynamodb:PutItem"], use.append),
     ...on(["dynamodb:DeleteItem"], use.remove),
     ...on(["dynamodb:BatchWriteItem"], use.batch),
     ...(["gsi1", "gsi2"] as const).flatMap((index): Right[] => {

@@ -102,6 +102,33 @@ export function refusalWatches(metrics: PlatformMetrics): Watch[] {
   ];
 }
 
+/** What the platform itself raises: each is worth a look when it happens once. */
+export function signalWatches(metrics: PlatformMetrics): Watch[] {
+  return [
+    {
+      name: "key-dead-used",
+      says: "Somebody shows a revoked or expired API key.",
+      runbook: "key-dead-used",
+      metric: metrics.sum("DeadKeyUsed"),
+      threshold: 1,
+    },
+    {
+      name: "decoy-used",
+      says: "Somebody shows the decoy key of a sandbox: code in it was read by who should not. Critical.",
+      runbook: "decoy-used",
+      metric: metrics.sum("DecoyUsed"),
+      threshold: 1,
+    },
+    {
+      name: "key-overdue",
+      says: "An API key in use is past its rotation date.",
+      runbook: "key-overdue",
+      metric: metrics.sum("KeyOverdue"),
+      threshold: 1,
+    },
+  ];
+}
+
 /** The two doors and what is behind them. */
 export function apiWatches({ apis, functions, deadLetters }: MonitoringSources): Watch[] {
   const visible = { period: often, statistic: Stats.MAXIMUM };

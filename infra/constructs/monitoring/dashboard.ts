@@ -48,6 +48,12 @@ function platformSegments(facade: MonitoringFacade, { metrics }: PlatformDashboa
         metrics: [metrics.sum("LeakedInstances"), metrics.sum("SweepFailures"), metrics.sum("QuotaRepairs")],
       },
       { title: "Refused", metrics: [metrics.sum("RefusedAuth"), metrics.sum("EgressDenied")] },
+      {
+        title: "Signals",
+        metrics: (["DeadKeyUsed", "DecoyUsed", "KeyOverdue", "AuditBroken", "SpendNear"] as const).map((name) =>
+          metrics.sum(name),
+        ),
+      },
     ],
   });
 }

@@ -2,7 +2,7 @@ import type { Alarm } from "aws-cdk-lib/aws-cloudwatch";
 import type { Topic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
 import { AlarmTopic } from "./alarm-topic.ts";
-import { apiWatches, lifeWatches, refusalWatches } from "./control-watches.ts";
+import { apiWatches, lifeWatches, refusalWatches, signalWatches } from "./control-watches.ts";
 import { PlatformDashboard } from "./dashboard.ts";
 import { edgeWatches } from "./edge-watches.ts";
 import { PlatformMetrics } from "./metrics.ts";
@@ -23,6 +23,7 @@ export class Monitoring extends Construct {
     this.alarms = [
       ...lifeWatches(sources, metrics),
       ...refusalWatches(metrics),
+      ...signalWatches(metrics),
       ...apiWatches(sources),
       ...edgeWatches(sources),
     ].map((watch) => addAlarm(this, watch, target));

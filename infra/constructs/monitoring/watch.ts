@@ -9,7 +9,7 @@ export interface Watch {
   /** What is wrong when it rings, in a sentence. */
   readonly says: string;
   /** Section of the runbook. */
-  readonly runbook: Runbook;
+  readonly runbook: Runbook | AlertRunbook;
   readonly metric: IMetric;
   readonly threshold: number;
   /** @default at or above the threshold */
@@ -37,6 +37,14 @@ export type Runbook =
   | "capacity"
   | "quotas-to-raise";
 
+/** Sections of docs/runbooks.md, which the same alerts have on one machine. */
+export type AlertRunbook = "key-dead-used" | "decoy-used" | "key-overdue";
+
+const alertRunbooks: ReadonlySet<string> = new Set<AlertRunbook>(["key-dead-used", "decoy-used", "key-overdue"]);
+
+const pageOf = (runbook: Runbook | AlertRunbook) =>
+  alertRunbooks.has(runbook) ? "docs/runbooks.md" : "docs/aws-operations.md";
+
 const operators = {
   atLeast: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
   above: ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -47,7 +55,7 @@ const operators = {
 export function addAlarm(scope: Construct, watch: Watch, target: { deployment: string; topic: ITopic }): Alarm {
   const alarm = new Alarm(scope, watch.name, {
     alarmName: `${target.deployment}-${watch.name}`,
-    alarmDescription: `${watch.says} Runbook: docs/aws-operations.md#${watch.runbook}`,
+    alarmDescription: `${watch.says} Runbook: ${pageOf(watch.runbook)}#${watch.runbook}`,
     metric: watch.metric,
     threshold: watch.threshold,
     comparisonOperator: operators[watch.when ?? "atLeast"],

@@ -6,7 +6,7 @@ import { nameOf, tagsOf, uidOf } from "./names.ts";
 import type { LaunchSettings } from "./settings.ts";
 
 /** Writable places of a container whose own file system is read-only. They live and die with the task. */
-const scratch = { tmp: "/tmp", run: "/run/bulkhead", home: "/home/user" } as const;
+const scratch = { tmp: "/tmp", run: "/run/bulkhead", secrets: "/run/secrets", home: "/home/user" } as const;
 const workspace = "workspace";
 
 /**

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { scopeSchema } from "../access.ts";
+import { environmentSchema, scopeSchema } from "../access.ts";
 import { maxSeconds, requestIdSchema, timestampSchema } from "./shared.ts";
 
 const day = 86_400;
@@ -13,8 +13,15 @@ export const keyLifetimes = {
   never: null,
 } as const;
 
-/** Lifetime of a key whose creator asked for none. */
-export const defaultKeySeconds = 90 * day;
+/** `POST /auth/api-keys/{id}/rotate`: how long the old key works beside the new one. */
+export const rotateApiKeyRequestSchema = z.object({
+  overlap_seconds: z
+    .number()
+    .int()
+    .min(0)
+    .max(7 * day)
+    .default(day),
+});
 
 /** `POST /auth/api-keys`. Without either lifetime the key ends after 90 days; both at once are refused. */
 export const createApiKeyRequestSchema = z
@@ -23,7 +30,9 @@ export const createApiKeyRequestSchema = z
     expires_in: z.enum(["1month", "3months", "6months", "1year", "never"]).nullish(),
     expires_in_seconds: z.number().int().min(1).max(maxSeconds).nullish(),
     /** Absent: `manage`. None can be stronger than those of the key that asks. */
-    scopes: z.array(scopeSchema).min(1).nullish(),
+    scopes: z.array(scopeSchema).min(1).max(64).nullish(),
+    /** Of the sandboxes that it makes and reaches. Absent: that of the key that asks. */
+    environment: environmentSchema.nullish(),
   })
   .refine((body) => body.expires_in == null || body.expires_in_seconds == null, {
     path: ["expires_in_seconds"],
@@ -39,11 +48,17 @@ export const apiKeyViewSchema = z.object({
   prefix: z.string(),
   masked_key: z.string(),
   status: z.enum(["active", "expired", "revoked"]),
+  /** null: all. */
+  environment: environmentSchema.nullable(),
   scopes: z.array(scopeSchema),
   created_at: timestampSchema,
   /** null: never. */
   expires_at: timestampSchema.nullable(),
   last_used_at: timestampSchema.nullable(),
+  /** When it should be replaced; null: never, or it was. */
+  rotate_at: timestampSchema.nullable(),
+  /** Id of the key that took its place. */
+  replaced_by: z.string().nullable(),
 });
 export type ApiKeyView = z.infer<typeof apiKeyViewSchema>;
 

@@ -44,7 +44,6 @@ export const auditListSchema = z.object({
   next_cursor: z.string().nullable(),
   request_id: requestIdSchema,
 });
-export type AuditList = z.infer<typeof auditListSchema>;
 
 /** `GET /v1/audit/export`: events exactly as their hashes were made. */
 export const exportAuditQuerySchema = z.object({
@@ -69,7 +68,6 @@ export const checkpointSchema = z.object({
   keyId: z.string(),
   signature: z.string(),
 });
-export type CheckpointView = z.infer<typeof checkpointSchema>;
 
 export const auditExportSchema = z.object({
   records: z.array(chainedEventSchema),

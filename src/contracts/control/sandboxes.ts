@@ -41,6 +41,17 @@ export const createSandboxRequestSchema = z.object({
 });
 export type CreateSandboxRequest = z.infer<typeof createSandboxRequestSchema>;
 
+/** Why and until when a sandbox is held for inspection. */
+export const quarantineViewSchema = z.object({
+  at: timestampSchema,
+  /** Key id, role, or the alert that asked for it. */
+  by: z.string(),
+  reason: z.string(),
+  /** When it ends unless it is released before. */
+  until: timestampSchema,
+});
+export type QuarantineView = z.infer<typeof quarantineViewSchema>;
+
 /** Types are exactly what the clients check (contract rules 8 to 12, §3.3). */
 export const sandboxSchema = z.object({
   id: z.string(),
@@ -77,6 +88,8 @@ export const sandboxSchema = z.object({
   compute_billed: z.boolean(),
   /** What holds each limit; null until the sandbox has an instance. */
   enforced: enforcementSchema.nullable(),
+  /** null unless it is held for inspection. Beyond the Hopx API. */
+  quarantine: quarantineViewSchema.nullable(),
   /** Absent on the items of a list. */
   request_id: requestIdSchema.optional(),
 });

@@ -42,6 +42,3 @@ export type Signal =
 export interface Signals {
   raise(signal: Signal): void;
 }
-
-/** Where nobody listens. */
-export const noSignals: Signals = { raise() {} };

@@ -1,7 +1,7 @@
 import { BulkheadError } from "#contracts/errors.ts";
 import type { AuditChain, AuditQuery, ChainedEvent, Clock, Page } from "../ports.ts";
 import type { ChainStore } from "./chain-store.ts";
-import { type AuditSigner, signCheckpoint } from "./checkpoint.ts";
+import { type AuditSigner, signCheckpoint, signDocument } from "./checkpoint.ts";
 
 export interface AuditChainDeps {
   readonly store: ChainStore;
@@ -39,6 +39,7 @@ export function makeAuditChain({ store, signer, clock, settle = async () => {} }
       return checkpoint;
     },
     checkpoints: (projectId) => store.checkpoints(projectId),
+    signed: (document) => signDocument(signer, document),
     publicKeyPem: () => signer.publicKeyPem(),
   };
 }

@@ -24,11 +24,13 @@ export function makeIdentify(deps: {
     const instance = await instances.findByAddress(address);
     if (instance?.state !== "claimed" || instance.sandboxId === null) return undefined;
     const sandbox = await sandboxes.get(instance.sandboxId);
-    const serves = sandbox?.status === "running" && sandbox.instanceId === instance.id;
+    const quarantined = sandbox !== undefined && sandbox.quarantine !== null;
+    const serves = (sandbox?.status === "running" || quarantined) && sandbox.instanceId === instance.id;
     const keyHash = instance.endpoint?.kind === "tcp" ? instance.endpoint.egressKeyHash : undefined;
     if (!serves) return { keyHash, source: { instanceId: instance.id, identity: undefined } };
     const { id: sandboxId, projectId, network, brokered } = sandbox;
-    return { keyHash, source: { instanceId: instance.id, identity: { sandboxId, projectId, network, brokered } } };
+    const identity = { sandboxId, projectId, network, brokered, ...(quarantined && { quarantined }) };
+    return { keyHash, source: { instanceId: instance.id, identity } };
   }
 
   async function find(address: string): Promise<Found | undefined> {

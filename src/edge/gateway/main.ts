@@ -3,6 +3,7 @@ import { readPublicKey } from "#aws/kms-token-signer.ts";
 import { makeDynamoStores } from "#aws/stores.ts";
 import { readEnvironment } from "#contracts/environment.ts";
 import { inAddressRange } from "#core/address-range.ts";
+import { makeMetricSignals } from "#core/alerts/metric-signals.ts";
 import { dataAudit, makeAudit } from "#core/audit.ts";
 import { makeKeyService } from "#core/keys.ts";
 import { systemClock as clock } from "#core/system-clock.ts";
@@ -23,7 +24,7 @@ async function main(): Promise<void> {
   const gateway = makeGateway({
     directory: makeTableDirectory(stores.sandboxes, stores.instances),
     tokens: makeTokenVerifier(publicKey, () => clock.now()),
-    keys: makeKeyService({ keys: stores.keys, audit, clock }),
+    keys: makeKeyService({ keys: stores.keys, audit, clock, signals: makeMetricSignals(metrics, logger) }),
     audit: dataAudit(audit),
     activity: { touch: (id) => stores.sandboxes.touch(id, clock.now()) },
     clock,

@@ -27,6 +27,7 @@ export async function prepare(seen: Seen, req: IncomingMessage, url: URL): Promi
   const { listener, connection, secure } = seen;
   const identity = listener.identify();
   if (identity?.sandboxId !== connection.identity.sandboxId) return refusal(403, "its sandbox has ended or rests");
+  if (identity.quarantined === true) return refusal(403, "the sandbox is quarantined");
   const { network } = identity;
   const method = req.method ?? "";
   const decision = judge(listener.deps, network, connection.target, { method, path: url.pathname });

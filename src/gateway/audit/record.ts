@@ -26,7 +26,7 @@ export interface Asking {
   readonly requestId: string;
   readonly sourceIp: string | null;
   readonly method: string;
-  readonly seen: { caller?: SeenCaller };
+  readonly seen: { readonly sourceIp?: string | null; readonly method?: string; caller?: SeenCaller };
 }
 
 /** One request on its way into the record. */
@@ -102,7 +102,9 @@ export function makeGatewayAudit({ audit, clock, content }: GatewayAuditDeps): (
         action = actionOf(found, asking.method);
         if (action.runs) body = makeBodyWatch();
       },
-      found: (id) => (sandboxId = id),
+      found(id) {
+        sandboxId = id;
+      },
       get watch() {
         return body?.see;
       },

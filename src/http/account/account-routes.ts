@@ -1,3 +1,4 @@
+import type { Permission } from "#contracts/access.ts";
 import { BulkheadError } from "#contracts/errors.ts";
 import { readJsonBody } from "../body.ts";
 import type { AccountFacts, ControlDependencies } from "../dependencies.ts";
@@ -10,8 +11,8 @@ type Method = RouteSpec["method"];
 
 /** Routes of the contract's §3.8 beside the keys: what the `hopx` command line asks of an account. A deployment is one organization. */
 export function addAccountRoutes(routes: Routes, deps: ControlDependencies, account: AccountFacts): void {
-  const add = (method: Method, path: string, summary: string, handler: Handler) => {
-    routes.add({ method, path, summary, tag }, handler);
+  const add = (method: Method, path: string, summary: string, handler: Handler, needs?: Permission) => {
+    routes.add({ method, path, summary, tag, ...(needs !== undefined && { needs }) }, handler);
   };
   addOrganization(add, deps, account);
   addUsage(add, deps, account);
@@ -32,7 +33,7 @@ export function addAccountRoutes(routes: Routes, deps: ControlDependencies, acco
   }
 }
 
-type Add = (method: Method, path: string, summary: string, handler: Handler) => void;
+type Add = (method: Method, path: string, summary: string, handler: Handler, needs?: Permission) => void;
 
 function addOrganization(add: Add, { config }: ControlDependencies, account: AccountFacts): void {
   const id = String(config.organizationId);
@@ -69,10 +70,11 @@ function addUsage(add: Add, { platform, config }: ControlDependencies, account: 
     ...{ max_total_vcpu: null, max_total_memory_mb: null, max_total_disk_gb: null },
     ...{ max_vcpu_per_sandbox: null, max_memory_mb_per_sandbox: null, max_disk_gb_per_sandbox: null },
   };
-  add("get", "/auth/usage", "Limits and what is in use", async (c) => {
+  const usage: Handler = async (c) => {
     const context = requestContext(c, config.sourceIp ?? (() => null));
     return c.json({ plan, limits, current_usage: await usageOf(platform, principalOf(c), context) });
-  });
+  };
+  add("get", "/auth/usage", "Limits and what is in use", usage, "sandboxes:read");
   add("get", "/auth/plans", "The one plan", (c) =>
     c.json({
       plans: [{ ...plan, is_current: true, ...limits, upgrade_requirement: null }],

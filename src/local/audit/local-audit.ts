@@ -29,7 +29,9 @@ export async function openLocalAudit({ home, store, clock, logger }: LocalAuditD
   const checkpoints = makeCheckpoints({
     clock,
     logger,
-    sign: async (projectId) => void (await chain.checkpoint(projectId)),
+    sign: async (projectId) => {
+      await chain.checkpoint(projectId);
+    },
   });
   const log = makeChainedLog({
     ...{ journal, store, clock, logger },

@@ -101,6 +101,8 @@ export function bwrapArgs(view: SandboxView): readonly string[] {
       : tmpfs("/workspace", view.workspace.tmpfsBytes, view.identity.tier === "two-uid" ? "0777" : "0755")),
     // Parents that bubblewrap makes by itself are closed to user code; that of the egress socket stays so.
     ...["--dir", "/opt", "--dir", "/run", "--perms", "0700", "--dir", "/run/bulkhead"],
+    // Where the agent lays the decoy.
+    ...tmpfs("/run/secrets", 65_536, "0755"),
     ...["--ro-bind", view.opt, "/opt/bulkhead"],
     ...openParents(view.binds),
     ...view.binds.flatMap(({ source, target }) => ["--ro-bind", source, target]),

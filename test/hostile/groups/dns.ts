@@ -64,6 +64,7 @@ for name in ('c2VjcmV0.exfil.example.com', 'example.com', 'localhost.localdomain
   {
     tried: "names of one's own that point to private addresses, loopback and metadata",
     must: "the address it resolves to is judged, in each language",
+    host: true,
     async run({ attacker, shell }) {
       const names = ["inside", "loop", "meta"].map((name) => `${name}.test`);
       const seen = await shell(

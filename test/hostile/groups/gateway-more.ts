@@ -29,6 +29,7 @@ async function read({ victim }: HostileWorld, token: string) {
 const wrong = (name: string, forge: (platformKey: KeyObject, header: Fields, claims: Fields) => string) => ({
   tried: `a token ${name}`,
   must: "401 or 403, where the same token without the fault is taken",
+  host: true,
   async run(world: HostileWorld) {
     const [first, second] = (await world.victim.getToken()).split(".");
     const [header, claims] = [decode(first), decode(second)];

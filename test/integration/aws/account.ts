@@ -16,6 +16,7 @@ export interface Account {
   readonly launch: LaunchSettings;
   readonly dataKey: string;
   readonly signingKey: string;
+  readonly auditKey: string;
   readonly firstKeySecret: string;
   readonly secretPrefix: string;
 }
@@ -31,6 +32,7 @@ export async function makeAccount(agentPort: number): Promise<Account> {
   await ensureTable(DynamoDBDocumentClient.from(new DynamoDBClient({ region })), table, systemClock);
   const dataKey = await kms.send(new CreateKeyCommand({}));
   const signingKey = await kms.send(new CreateKeyCommand({ KeySpec: "ECC_NIST_P256", KeyUsage: "SIGN_VERIFY" }));
+  const auditKey = await kms.send(new CreateKeyCommand({ KeySpec: "ECC_NIST_P256", KeyUsage: "SIGN_VERIFY" }));
   const secretPrefix = "bulkhead/test";
   const secret = await secrets.send(new CreateSecretCommand({ Name: `${secretPrefix}-first-key` }));
   await secrets.send(
@@ -41,6 +43,7 @@ export async function makeAccount(agentPort: number): Promise<Account> {
     launch: { ...(await makeNetwork(computeClients(region), region)), agentPort },
     dataKey: present(dataKey.KeyMetadata?.Arn),
     signingKey: present(signingKey.KeyMetadata?.Arn),
+    auditKey: present(auditKey.KeyMetadata?.Arn),
     firstKeySecret: present(secret.ARN),
     secretPrefix,
   };

@@ -10,6 +10,7 @@ export interface Functions {
   readonly apiLifecycle: (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>;
   readonly authorizer: typeof import("../../../lambdas/authorizer/handler.ts").handler;
   readonly bootstrap: typeof import("../../../lambdas/bootstrap/handler.ts").handler;
+  readonly chainer: typeof import("../../../lambdas/chainer/handler.ts").handler;
   readonly pool: typeof import("../../../lambdas/pool/handler.ts").handler;
   readonly sweeper: typeof import("../../../lambdas/sweeper/handler.ts").handler;
   readonly taskEvents: typeof import("../../../lambdas/task-events/handler.ts").handler;
@@ -47,6 +48,7 @@ function environment(account: Account, endpoint: string, mount: string): Record<
     BULKHEAD_JANITOR: "janitor",
     BULKHEAD_DATA_KEY: account.dataKey,
     BULKHEAD_SIGNING_KEY: account.signingKey,
+    BULKHEAD_AUDIT_KEY: account.auditKey,
     BULKHEAD_SECRET_PREFIX: account.secretPrefix,
     BULKHEAD_FIRST_KEY_SECRET: account.firstKeySecret,
     BULKHEAD_TEARDOWN: JSON.stringify(launch),
@@ -81,6 +83,7 @@ export async function loadFunctions(
     apiLifecycle: (await import("../../../lambdas/api-lifecycle/handler.ts")).handler,
     authorizer: (await import("../../../lambdas/authorizer/handler.ts")).handler,
     bootstrap: (await import("../../../lambdas/bootstrap/handler.ts")).handler,
+    chainer: (await import("../../../lambdas/chainer/handler.ts")).handler,
     pool: (await import("../../../lambdas/pool/handler.ts")).handler,
     sweeper: (await import("../../../lambdas/sweeper/handler.ts")).handler,
     taskEvents: (await import("../../../lambdas/task-events/handler.ts")).handler,

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { CreateAccessPointCommand, EFSClient } from "@aws-sdk/client-efs";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { computeClients } from "#aws/compute/clients.ts";
+import { makeChainVerifier } from "#core/audit-chain/verify.ts";
+import type { ChainedEvent, Checkpoint } from "#core/ports.ts";
 import { region } from "./account.ts";
 import { everyMinute, itemsOf, restEvent, streamEvent, tasksIn } from "./events.ts";
 import { openWorld, parsed, type World } from "./world.ts";
@@ -147,6 +149,22 @@ describe("the platform on AWS", () => {
       policyDocument: { Statement: [{ Effect: "Deny" }] },
       context: { code: "INVALID_API_KEY" },
     });
+  });
+
+  it("chains what was done, refused too, signs it, and verifies", async () => {
+    const { functions } = world;
+    const userArn = "arn:aws:sts::123456789012:assumed-role/Auditor/session";
+    const get = async (path: string) => parsed(await functions.apiRead(restEvent({ method: "GET", path, userArn })));
+    const chained = async () => expect((await functions.chainer()).chained).toBeGreaterThan(0);
+    await vi.waitFor(chained, { timeout: 20_000, interval: 500 });
+    const { records } = (await get("/v1/audit/export")) as { records: ChainedEvent[] };
+    const { checkpoints } = (await get("/v1/audit/checkpoints")) as { checkpoints: Checkpoint[] };
+    const { public_key: publicKeyPem } = (await get("/v1/audit/public-key")) as { public_key: string };
+    const verifier = makeChainVerifier({ checkpoints, publicKeyPem });
+    for (const record of records) verifier.next(record);
+    expect(verifier.end()).toMatchObject({ ok: true, count: records.length });
+    expect(checkpoints.length).toBeGreaterThan(0);
+    expect(records.map(({ event }) => event.action)).toContain("sandbox.create");
   });
 
   it("answers bad requests with typed errors, and makes nothing", async () => {

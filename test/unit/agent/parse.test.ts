@@ -102,6 +102,7 @@ const cases: readonly Case[] = [
       lease,
       internet_access: true,
       resources: { vcpu: 1, memory_mb: 512, disk_mb: 1024 },
+      decoy: { path: "/run/secrets/x", content: "c" },
     },
   },
   {

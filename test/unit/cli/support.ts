@@ -1,4 +1,4 @@
-import type { ControlPlane, NewKey } from "#cli/control-plane.ts";
+import type { ControlPlane, KeyCreated, NewKey } from "#cli/control-plane.ts";
 import { CliError, exitCodes } from "#cli/failure.ts";
 import type { Interrupts } from "#cli/interrupts.ts";
 import { type CliDeps, makeProgram } from "#cli/program.ts";
@@ -108,6 +108,24 @@ export function setUp({ sandboxes = [], controlPlane: other = {}, deps = {}, var
       checkpoint: async () => null,
       key: async () => ({ pem: "", projectId: "p1" }),
     },
+    alerts: {
+      page: async () => ({ object: "list", data: [], has_more: false, next_cursor: null, request_id: "req_1" }),
+      acknowledge: async (id) => {
+        throw new CliError(`Alert ${id} not found`, exitCodes.notFound);
+      },
+    },
+    quarantine: {
+      hold: async (id, reason) => ({
+        ...{ id, status: "paused", frozen: true, request_id: "req_aaaaaaaaaaaaaaaaaaaa" },
+        quarantine: { at: aTime, by: "k1", reason, until: "2026-11-29T11:50:00.000Z" },
+      }),
+      release: async (id) => ({
+        ...{ id, status: "running", frozen: false, quarantine: null, request_id: "req_aaaaaaaaaaaaaaaaaaaa" },
+      }),
+    },
+    evidence: async () => {
+      throw new CliError("no evidence", exitCodes.notFound);
+    },
     network: async (id) => aPolicyAnswer(id, { mode: "allow-all-but" }),
     setNetwork: async (id, policy) => aPolicyAnswer(id, { mode: putNetworkSchema.parse(policy).mode }),
     secrets: async () => [],
@@ -117,25 +135,9 @@ export function setUp({ sandboxes = [], controlPlane: other = {}, deps = {}, var
     keys: async () => [],
     createKey: async (request) => {
       newKeys.push(request);
-      return {
-        success: true,
-        message: "",
-        request_id: "req_aaaaaaaaaaaaaaaaaaaa",
-        full_key: "hopx_live_k1.secret",
-        api_key: {
-          id: "k1",
-          key_id: "k1",
-          name: request.name,
-          prefix: "hopx_live_k1",
-          masked_key: "hopx_live_k1.…",
-          status: "active",
-          scopes: ["admin"],
-          created_at: "2026-11-22T11:50:00.000Z",
-          expires_at: null,
-          last_used_at: null,
-        },
-      };
+      return aCreatedKey(request.name);
     },
+    rotateKey: async () => aCreatedKey("rotated"),
     revokeKey: async () => {},
     ...other,
   };
@@ -179,4 +181,28 @@ export function setUp({ sandboxes = [], controlPlane: other = {}, deps = {}, var
     return { ...printed, exitCode };
   };
   return { run, program, killed, changed, newKeys, creates, platformRuns };
+}
+
+function aCreatedKey(name: string): KeyCreated {
+  return {
+    success: true,
+    message: "",
+    request_id: "req_aaaaaaaaaaaaaaaaaaaa",
+    full_key: "hopx_live_k1.secret",
+    api_key: {
+      id: "k1",
+      key_id: "k1",
+      name,
+      prefix: "hopx_live_k1",
+      masked_key: "hopx_live_k1.…",
+      status: "active",
+      environment: null,
+      scopes: ["admin"],
+      created_at: "2026-11-22T11:50:00.000Z",
+      expires_at: null,
+      last_used_at: null,
+      rotate_at: null,
+      replaced_by: null,
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { apiKeySchema } from "#contracts/ids.ts";
+import type { Signal } from "#core/alerts/signals.ts";
 import type { Principal } from "#core/model.ts";
 import { aContext, aPrincipal, startOfTime } from "#test/support/fixtures.ts";
 import { makeWorld, outcomeOf } from "./world.ts";
@@ -127,3 +128,93 @@ describe("API keys", () => {
 function fail(really: boolean): void {
   if (really) throw new Error("injected");
 }
+
+describe("an address that tries keys", () => {
+  const wrong = (count: number) => `hopx_live_${"a".repeat(12)}.${String(count).padStart(43, "b")}`;
+  const shown = { sourceIp: "192.0.2.1", plane: "control" as const };
+
+  it("has twenty tries, then one a second, and costs no look-up meanwhile; other addresses are not concerned", async () => {
+    const { platform, clock, calls } = await makeWorld();
+    const answers: unknown[] = [];
+    for (let count = 0; count < 100; count += 1) {
+      answers.push(await outcomeOf(platform.keys.authenticate(wrong(count), shown)));
+    }
+    expect(answers.filter((answer) => (answer as { code: string }).code === "INVALID_API_KEY")).toHaveLength(20);
+    expect(calls.filter((call) => call === "keys.get")).toHaveLength(20);
+    await expect(platform.keys.authenticate(wrong(0), { ...shown, sourceIp: "192.0.2.2" })).rejects.toThrow(/Unknown/);
+    const atOnce = await Promise.all(
+      Array.from({ length: 100 }, (_, count) =>
+        outcomeOf(platform.keys.authenticate(wrong(count), { ...shown, sourceIp: "192.0.2.3" })),
+      ),
+    );
+    expect(atOnce.filter((answer) => (answer as { code: string }).code === "INVALID_API_KEY")).toHaveLength(20);
+    await clock.advance(3000);
+    for (let count = 0; count < 3; count += 1) {
+      await expect(platform.keys.authenticate(wrong(count), shown)).rejects.toThrow(/Unknown/);
+    }
+    await expect(platform.keys.authenticate(wrong(4), shown)).rejects.toThrow(/Too many/);
+  });
+
+  it("is told of, and so are keys that have ended, in signals that carry no key", async () => {
+    const raised: Signal[] = [];
+    const signals = { raise: (signal: Signal) => void raised.push(signal) };
+    const { platform } = await makeWorld({}, { ports: (ports) => ({ ...ports, signals }) });
+    const { key, record } = await platform.keys.create(aPrincipal, { name: "k" }, aContext);
+    await platform.keys.revoke(aPrincipal, record.id, aContext);
+    await outcomeOf(platform.keys.authenticate(wrong(1), shown));
+    await outcomeOf(platform.keys.authenticate(key, shown));
+    expect(raised.map(({ type }) => type)).toEqual(["auth.refused", "key.dead_used", "auth.refused"]);
+    expect(JSON.stringify(raised)).not.toContain(key);
+  });
+});
+
+describe("rotation", () => {
+  it("gives a key with the same rights, and ends the old one after the overlap", async () => {
+    const { platform, clock } = await makeWorld();
+    const old = await platform.keys.create(aPrincipal, { name: "k", scopes: ["use"], environment: "dev" }, aContext);
+    await clock.advance(10 * day);
+    const { record, key } = await platform.keys.rotate(aPrincipal, old.record.id, 3600, aContext);
+    expect(record).toMatchObject({ name: "k", scopes: ["use"], environment: "dev", expiresAt: clock.now() + 90 * day });
+    await platform.keys.authenticate(old.key);
+    await clock.advance(3_600_000);
+    await expect(platform.keys.authenticate(old.key)).rejects.toThrow(/replaced/);
+    await platform.keys.authenticate(key);
+    expect(await outcomeOf(platform.keys.rotate(aPrincipal, old.record.id, 1, aContext))).toEqual({ code: "CONFLICT" });
+  });
+
+  it("of two at once makes one key", async () => {
+    const { platform, stores } = await makeWorld();
+    const { record } = await platform.keys.create(aPrincipal, { name: "k" }, aContext);
+    const both = await Promise.all(
+      [1, 2].map(() => outcomeOf(platform.keys.rotate(aPrincipal, record.id, 1, aContext))),
+    );
+    expect(both.filter((one) => "code" in (one as object))).toEqual([{ code: "CONFLICT" }]);
+    expect((await stores.keys.list("p1")).filter((one) => one.revokedAt === null)).toHaveLength(2);
+  });
+});
+
+describe("a deployment's rules for keys", () => {
+  it("hold every key to the longest life, and say it", async () => {
+    const { platform } = await makeWorld({ keys: { maxSeconds: 86_400 } });
+    const { record } = await platform.keys.create(aPrincipal, { name: "k" }, aContext);
+    expect(record.expiresAt).toBe(startOfTime + day);
+    for (const expiresInSeconds of [null, 86_401]) {
+      await expect(platform.keys.create(aPrincipal, { name: "k", expiresInSeconds }, aContext)).rejects.toThrow(
+        /1 days at most/,
+      );
+    }
+  });
+
+  it("keep environments apart: a key makes keys of its own only", async () => {
+    const { platform } = await makeWorld();
+    const dev: Principal = { ...aPrincipal, environment: "dev" };
+    expect((await platform.keys.create(dev, { name: "k" }, aContext)).record.environment).toBe("dev");
+    const whole = await platform.keys.create(aPrincipal, { name: "all environments" }, aContext);
+    expect(await outcomeOf(platform.keys.revoke(dev, whole.record.id, aContext))).toEqual({
+      code: "RESOURCE_NOT_FOUND",
+    });
+    expect(await outcomeOf(platform.keys.create(dev, { name: "k", environment: "prod" }, aContext))).toEqual({
+      code: "FORBIDDEN",
+    });
+  });
+});

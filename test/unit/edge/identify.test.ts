@@ -54,6 +54,13 @@ describe("whose address it is", () => {
     });
   });
 
+  it("is a held sandbox's too, so that its refusals are on record as its own", async () => {
+    const quarantine = { at: 1, by: "k", reason: "odd", until: 2, before: "running" as const };
+    await stores.instances.insert(claimed);
+    await stores.sandboxes.insert(aSandbox({ status: "paused", quarantine }));
+    expect(await identified(host)).toEqual({ instanceId: claimed.id, identity: { ...identity, quarantined: true } });
+  });
+
   it("is nobody's without what the agent of the instance shows", async () => {
     await stores.instances.insert(claimed);
     await stores.sandboxes.insert(aSandbox());

@@ -75,6 +75,7 @@ export const testTokens: GatewayDeps["tokens"] = {
 
 /** Keys of tests read `hopx_live_<project>_<scope>`. */
 export const testKeys: GatewayDeps["keys"] = {
+  revoked: async () => false,
   async authenticate(key) {
     const [, , projectId = "", scope] = key.split("_");
     if (scope !== "use" && scope !== "read") throw new BulkheadError("INVALID_API_KEY", "No such key.");

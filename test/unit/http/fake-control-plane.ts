@@ -172,6 +172,8 @@ export function makeHarness(
         key,
       }),
       list: async () => [aKey(), aKey({ id: "ZzZzZz000000", expiresAt: now - 1 }), aKey({ id: "R", revokedAt: now })],
+      rotate: async () => ({ record: aKey({ id: "NeWkEy000000" }), key }),
+      revoked: async () => false,
       revoke: async () => undefined,
       ...overrides.keys,
     }),
@@ -207,6 +209,27 @@ export function makeHarness(
       list: async () => [{ name: "github", version: 2, createdAt: now, updatedAt: now }],
       remove: async () => undefined,
       ...overrides.secrets,
+    }),
+    alerts: recording("alerts", calls, {
+      list: async () => ({ items: [], nextCursor: null }),
+      acknowledge: async (_, asked) => {
+        throw new BulkheadError("RESOURCE_NOT_FOUND", `Alert ${asked} not found`);
+      },
+      ...overrides.alerts,
+    }),
+    quarantine: recording("quarantine", calls, {
+      quarantine: async (who, asked, { reason }) => {
+        const quarantine = { at: now, by: who.keyId, reason, until: now + 604_800_000, before: "running" as const };
+        return { sandbox: { ...(await find(who, asked)), status: "paused", quarantine }, frozen: true };
+      },
+      release: find,
+      ...overrides.quarantine,
+    }),
+    evidence: recording("evidence", calls, {
+      bundle: async () => {
+        throw new BulkheadError("SANDBOX_NOT_FOUND", "no evidence");
+      },
+      ...overrides.evidence,
     }),
     egress: recording("egress", calls, {
       list: async () => ({ items: [], nextCursor: null }),

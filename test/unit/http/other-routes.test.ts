@@ -58,7 +58,7 @@ describe("templates", () => {
 
 describe("API keys", () => {
   it.each([
-    [{ name: "ci" }, 90 * 86_400],
+    [{ name: "ci" }, undefined],
     [{ name: "ci", expires_in: "1month" }, 30 * 86_400],
     [{ name: "ci", expires_in: "1year", expires_in_seconds: null }, 365 * 86_400],
     [{ name: "ci", expires_in: "never" }, null],

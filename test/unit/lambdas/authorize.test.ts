@@ -19,7 +19,7 @@ describe("the authorizer function", () => {
   it.each([{ "X-API-Key": known }, { "x-api-key": ` ${known} ` }, { Authorization: `Bearer ${known}` }])(
     "lets the holder of a key through as its principal, for this route only: %o",
     async (headers) => {
-      expect(await authorize({ headers, methodArn }, authenticate)).toEqual({
+      expect((await authorize({ headers, methodArn }, authenticate)).answer).toEqual({
         principalId: "keyid0000001",
         policyDocument: statement("Allow"),
         context: { projectId: "p1", keyId: "keyid0000001", scopes: "admin" },
@@ -33,7 +33,7 @@ describe("the authorizer function", () => {
     [{ authorization: "Basic abc" }, "AUTHENTICATION_REQUIRED"],
     [{ "x-api-key": "wrong" }, "INVALID_API_KEY"],
   ])("refuses %o and says why: %s", async (headers, code) => {
-    const answer = await authorize({ headers, methodArn }, authenticate);
+    const { answer } = await authorize({ headers, methodArn }, authenticate);
     expect(answer).toMatchObject({ policyDocument: statement("Deny"), context: { code } });
     expect(JSON.stringify(answer)).not.toContain("wrong");
   });
