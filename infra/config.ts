@@ -1,6 +1,7 @@
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { z } from "zod";
 import { networkPolicySchema } from "#contracts/control/network.ts";
+import { iamProjectsSchema } from "../lambdas/api/iam-projects.ts";
 import type { Settings } from "../lambdas/environment.ts";
 import { jsonOf, oneOf, overlap, recordOf, vpcCidr, whole, yesOrNo, zonePair } from "./context-values.ts";
 import { type ProfileDefaults, profileNames, profiles } from "./profiles.ts";
@@ -96,6 +97,26 @@ const reach = {
   sandboxAccessAccounts: jsonOf(z.array(z.string().regex(/^\d{12}$/))).default([]),
 };
 
+/** A function's environment holds 4 kB. */
+const longestRoles = 1200;
+
+/** Who may do what, and what is kept of it. */
+const rules = {
+  /** Longest life of an API key. @default - as long as is asked for */
+  maxKeyDays: whole(1, 3650).optional(),
+  /** Which IAM roles belong to which project; where there are any, others are refused. @default - all belong to the default project */
+  iamProjects: jsonOf(
+    iamProjectsSchema.refine(
+      (list) => JSON.stringify(list).length <= longestRoles,
+      `longer than ${longestRoles} characters`,
+    ),
+  ).default([]),
+  /** How long a sandbox is held in quarantine unless it is released. */
+  quarantineSeconds: whole(60, 7_776_000).default(604_800),
+  /** Keep the text of what is run in the audit record, beside its hash and size. */
+  auditContent: yesOrNo().default(false),
+};
+
 /** What the profiles decide differently. */
 const size = (defaults: ProfileDefaults) => ({
   /** Zones of the sandbox VPC; a template that fits any region knows of two. The edge VPC always has two: load balancers want them. */
@@ -122,7 +143,7 @@ const size = (defaults: ProfileDefaults) => ({
 
 /** Everything a deployment may choose, read from CDK context (`-c name=value`, or cdk.json) once and passed on whole. */
 const schemaWith = (defaults: ProfileDefaults) =>
-  z.object({ ...place, ...doors, ...life, ...reach, ...size(defaults) });
+  z.object({ ...place, ...doors, ...life, ...reach, ...rules, ...size(defaults) });
 
 export type DeploymentConfig = z.output<ReturnType<typeof schemaWith>>;
 
@@ -161,6 +182,7 @@ function contradictions(config: DeploymentConfig): string[] {
 export function settingsOf(config: DeploymentConfig): Settings {
   const { idleTimeoutSeconds, maxLifetimeSeconds, createWaitMs, quotaPerProject, pool, tombstoneSeconds } = config;
   const { launchesPerSecond, launchBurst, organizationId, defaultProject, network } = config;
+  const { maxKeyDays, iamProjects, quarantineSeconds } = config;
   return {
     idleTimeoutSeconds,
     maxLifetimeSeconds,
@@ -172,6 +194,9 @@ export function settingsOf(config: DeploymentConfig): Settings {
     launchBurst,
     organizationId,
     defaultProject,
+    quarantineSeconds,
+    ...(iamProjects.length > 0 && { iamProjects }),
+    ...(maxKeyDays !== undefined && { maxKeySeconds: maxKeyDays * 86_400 }),
     ...(network !== undefined && { network }),
   };
 }

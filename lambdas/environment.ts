@@ -45,6 +45,8 @@ export const settingsSchema = z.object({
   iamProjects: iamProjectsSchema.optional(),
   /** Longest life of an API key. @default - as long as is asked for */
   maxKeySeconds: z.number().int().positive().optional(),
+  /** How long a sandbox is held in quarantine unless it is released. @default - a week */
+  quarantineSeconds: z.number().int().positive().optional(),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 

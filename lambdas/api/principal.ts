@@ -42,7 +42,8 @@ const bindingsSchema = z.object({
 
 /**
  * Whom the door in front has let in: the holder of an API key, or an IAM role. Which routes a role may call is decided by its IAM policy;
- * its project, and what it may do there, by the deployment's list. A role that is not in it has all of the default project.
+ * its project, and what it may do there, by the deployment's list. Where there is a list, a role that is not in it is nobody; where
+ * there is none, it has all of the default project.
  */
 export function restPrincipal(
   defaultProject: string,
@@ -59,7 +60,9 @@ export function restPrincipal(
     }
     if (identity.userArn == null || identity.userArn === "") return undefined;
     const role = roleOf(identity.userArn);
-    const granted = iamGrant(iamProjects, role) ?? { project: defaultProject, scopes: ["admin"], environment: null };
+    const anyone = { project: defaultProject, scopes: ["admin" as const], environment: null };
+    const granted = iamProjects.length === 0 ? anyone : iamGrant(iamProjects, role);
+    if (granted === undefined) return undefined;
     const { project: projectId, scopes, environment } = granted;
     return { projectId, keyId: `iam:${role}`, scopes, environment };
   };

@@ -20,6 +20,7 @@ export function platformConfig(settings: Settings, region: string): PlatformConf
     tombstoneSeconds,
     // What a function answers is at most 6 MB.
     evidenceBytes: 4 * 1024 * 1024,
+    ...(settings.quarantineSeconds !== undefined && { quarantineSeconds: settings.quarantineSeconds }),
     ...(settings.maxKeySeconds !== undefined && { keys: { maxSeconds: settings.maxKeySeconds } }),
     ...(settings.network !== undefined && { network: askedPolicy(settings.network) }),
     launching: "elsewhere",

@@ -34,6 +34,7 @@ export class Gateway extends Construct {
       BULKHEAD_DOMAIN: config.domain ?? "",
       BULKHEAD_SANDBOX_CIDR: config.sandboxCidr,
       BULKHEAD_PORT: String(gatewayPort),
+      BULKHEAD_AUDIT_CONTENT: config.auditContent ? "1" : "0",
     } satisfies z.input<typeof gatewayEnvSchema>;
     const { securityGroupId } = network.securityGroups.gateway;
     this.edge = new EdgeService(this, "Edge", {

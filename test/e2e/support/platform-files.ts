@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { z } from "zod";
 
 /** Directories of a platform's home that hold what users put into their sandboxes, and what templates are made of. */
@@ -26,7 +27,10 @@ const databaseSchema = z.custom<{
   close(): Promise<void>;
 }>();
 
-/** All keys and values of the platform's database, which is compressed on disk. The platform must have ended. */
+/** Segments of the audit and egress records, which stand gzipped in the database's JSON. */
+const zipped = /"B":"(H4sI[A-Za-z0-9+/]+=*)"/g;
+
+/** All keys and values of the platform's database, which is compressed on disk, with what is gzipped in it. The platform must have ended. */
 export async function databaseText(home: string): Promise<string> {
   const require = createRequire(import.meta.url);
   const { ClassicLevel } = z
@@ -36,8 +40,12 @@ export async function databaseText(home: string): Promise<string> {
   const database = databaseSchema.parse(new ClassicLevel(join(home, "database", "files"), options));
   await database.open();
   let text = "";
-  for await (const [key, value] of database.iterator())
-    text += `${key.toString("latin1")}\n${value.toString("latin1")}\n`;
+  for await (const [key, value] of database.iterator()) {
+    const stored = value.toString("latin1");
+    text += `${key.toString("latin1")}\n${stored}\n`;
+    for (const [, base64 = ""] of stored.matchAll(zipped))
+      text += gunzipSync(Buffer.from(base64, "base64")).toString("latin1");
+  }
   await database.close();
   return text;
 }

@@ -28,8 +28,15 @@ describe("an IAM caller", () => {
     });
   });
 
-  it.each(["TeamB", "XTeamA-1", "AuditXor", "Audit.or2"])("has the default project with role %s", (role) => {
-    expect(principal(caller(session(role)))).toMatchObject({
+  it.each(["TeamB", "XTeamA-1", "AuditXor", "Audit.or2"])(
+    "is nobody with role %s, which the list does not have",
+    (name) => {
+      expect(principal(caller(session(name)))).toBeUndefined();
+    },
+  );
+
+  it("has all of the default project where there is no list", () => {
+    expect(restPrincipal("default")(caller(session("TeamB")))).toMatchObject({
       projectId: "default",
       scopes: ["admin"],
       environment: null,
