@@ -1,3 +1,4 @@
+import { fitting } from "#core/audit-chain/bounds.ts";
 import type { ChainStore } from "#core/audit-chain/chain-store.ts";
 import { chain } from "#core/audit-chain/link.ts";
 import type { AuditEvent } from "#core/model.ts";
@@ -26,8 +27,10 @@ export async function chainBatch(deps: ChainerDeps, events: readonly AuditEvent[
   let count = 0;
   for (const projectId of new Set(events.map((event) => event.projectId))) {
     const those = events.filter((event) => event.projectId === projectId);
-    for (let begin = 0; begin < those.length; begin += maxTaken) {
-      count += await chainSome(deps, projectId, those.slice(begin, begin + maxTaken));
+    for (let begin = 0; begin < those.length; ) {
+      const some = fitting(those.slice(begin), maxTaken);
+      count += await chainSome(deps, projectId, some);
+      begin += some.length;
     }
   }
   return count;

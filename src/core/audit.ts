@@ -2,6 +2,7 @@ import { BulkheadError } from "#contracts/errors.ts";
 import { type Hide, hideInMembers } from "#contracts/hide-in.ts";
 import { makeRequestId, sandboxIdSchema } from "#contracts/ids.ts";
 import type { Logger } from "#telemetry/logger.ts";
+import { boundedDetails } from "./audit-chain/bounds.ts";
 import type { SecretMemory } from "./delivered-secrets.ts";
 import type { AuditEvent, Principal, RequestContext } from "./model.ts";
 import type { AuditLog, Clock, DataAudit } from "./ports.ts";
@@ -96,7 +97,7 @@ export function makeAudit(
     outcome,
     requestId: operation.context?.requestId ?? null,
     sourceIp: operation.context?.sourceIp ?? null,
-    details: hideInMembers({ ...operation.details, ...more }, hideFor(operation.projectId)),
+    details: boundedDetails(hideInMembers({ ...operation.details, ...more }, hideFor(operation.projectId))),
   });
   function failure(operation: AuditedOperation, thrown: unknown): AuditEvent {
     const error = thrown instanceof BulkheadError ? thrown : null;
@@ -158,5 +159,5 @@ export function makeAudit(
 
 /** Callers name what they ask for, so anything can stand there. The id of a sandbox stays: nobody hides what is done to theirs. */
 function targetOf({ target }: AuditedOperation, hide: Hide): string | null {
-  return target === null || sandboxIdSchema.safeParse(target).success ? target : hide(target);
+  return target === null || sandboxIdSchema.safeParse(target).success ? target : hide(target).slice(0, 256);
 }

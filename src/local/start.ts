@@ -166,6 +166,7 @@ async function makeParts(deps: StartDeps, undo: Undo): Promise<Parts> {
     logger,
   };
   const platform = makePlatform(platformConfig(config), ports);
+  audit.watch(alerts.signals);
   alerts.quarantineBy((...args) => platform.quarantine.quarantineBySystem(...args));
   const sandboxes = trackLiveSandboxes(events, platform.sandboxes);
   live.current = sandboxes;

@@ -83,6 +83,14 @@ describe("the audit record", () => {
       expect(verdict.code).toBe(1);
       expect(verdict.text).toMatch(new RegExp(`^NOT INTACT[^]*\\n +${kind} +record ${seq} `));
     }
+    const header = JSON.parse(lines[0] ?? "") as { checkpoints: number };
+    const unsigned = join(directory, "unsigned.jsonl");
+    const withoutCheckpoints = [JSON.stringify({ ...header, checkpoints: 0 }), ...lines.slice(1 + header.checkpoints)];
+    writeFileSync(unsigned, `${withoutCheckpoints.join("\n")}\n`);
+    expect(await verify(unsigned)).toMatchObject({
+      code: 1,
+      text: expect.stringMatching(/no checkpoint of this key/) as string,
+    });
     const cut = join(directory, "cut.jsonl");
     writeFileSync(cut, `${lines.slice(0, -2).join("\n")}\n`);
     expect((await verify(cut)).code).toBe(0);

@@ -54,6 +54,7 @@ export function addAuditCommands(program: Command, deps: CliDeps): void {
       "Verify a record: finds what was changed, removed, inserted or put in another order, and says which event. Offline for a file; without one what the platform has now. Exit code 1 when it does not hold together.",
     )
     .argument("[file]", "as bulkhead audit export wrote it")
+    .option("--from <seq>", "the record is meant to begin with this event", parseCount)
     .option("--key <file>", "public key (PEM) that was kept elsewhere; default is the one that comes with the record")
     .addHelpText(
       "after",

@@ -21,6 +21,8 @@ export interface AuditFile {
   readonly header: FileHeader;
   readonly checkpoints: readonly SignedCheckpoint[];
   readonly records: AsyncIterable<Exported>;
+  /** Whether it comes from a file, which always has a checkpoint. */
+  readonly exported: boolean;
 }
 
 /** @returns how many events were written */
@@ -76,7 +78,7 @@ export async function readAuditFile(path: string): Promise<AuditFile> {
     const checkpoint = await next(checkpointSchema);
     if (checkpoint !== undefined) checkpoints.push(checkpoint);
   }
-  return { header, checkpoints, records: each(() => next(chainedEventSchema)) };
+  return { header, checkpoints, records: each(() => next(chainedEventSchema)), exported: true };
 }
 
 async function* each<T>(next: () => Promise<T | undefined>): AsyncGenerator<T> {

@@ -17,6 +17,8 @@ export interface ChainVerdict {
   readonly count: number;
   readonly head: ChainHead;
   readonly checkpoints: number;
+  /** Up to here a checkpoint says what was; 0: nowhere. */
+  readonly signedThrough: number;
   /** The first hundred. */
   readonly findings: readonly Finding[];
 }
@@ -32,6 +34,10 @@ export interface VerifyOptions {
   readonly checkpoints?: readonly Checkpoint[];
   /** Of the deployment's audit key, from where it was kept: one that came with the record proves nothing. @default - no checkpoint counts */
   readonly publicKeyPem?: string | undefined;
+  /** Whether a record that no checkpoint covers is one that does not hold. @default false */
+  readonly signed?: boolean;
+  /** Whose it is. @default - whoever's */
+  readonly projectId?: string;
 }
 
 const maxFindings = 100;
@@ -113,6 +119,9 @@ export function makeChainVerifier(options: VerifyOptions = {}): ChainVerifier {
   return {
     next(record) {
       count += 1;
+      if (options.projectId !== undefined && record.event.projectId !== options.projectId) {
+        find({ kind: "inserted", seq: record.seq, what: `record ${record.seq} is of another project` });
+      }
       const seq = placeOf(record);
       if (seq === undefined) {
         find({ kind: "changed", seq: record.seq, what: `record ${record.seq} is not what its hash was made of` });
@@ -131,11 +140,19 @@ export function makeChainVerifier(options: VerifyOptions = {}): ChainVerifier {
     end() {
       settleRivals(null);
       for (const [seq, through] of ranges(missing)) find(removed(seq, through));
-      const last = Math.max(0, ...signed.keys());
+      let last = 0;
+      for (const seq of signed.keys()) last = Math.max(last, seq);
+      if (options.signed === true && count > 0 && signed.size === 0) {
+        find({
+          kind: "checkpoint",
+          seq: expected - 1,
+          what: "no checkpoint of this key covers the record: it may have been made anew as a whole",
+        });
+      }
       if (last >= expected) find(removed(expected, last));
       findings.sort((a, b) => a.seq - b.seq);
       const head = { seq: expected - 1, hash };
-      return { ok: findings.length === 0, count, head, checkpoints: signed.size, findings };
+      return { ok: findings.length === 0, count, head, checkpoints: signed.size, signedThrough: last, findings };
     },
   };
 }
@@ -157,14 +174,15 @@ function placeOf(record: ChainedEvent): number | undefined {
 }
 
 function checkedCheckpoints(
-  { checkpoints = [], publicKeyPem }: VerifyOptions,
+  { checkpoints = [], publicKeyPem, projectId }: VerifyOptions,
   find: (finding: Finding) => void,
 ): ReadonlyMap<number, Checkpoint> {
   const signed = new Map<number, Checkpoint>();
   if (publicKeyPem === undefined) return signed;
   const key = createPublicKey(publicKeyPem);
   for (const checkpoint of checkpoints) {
-    if (isSigned(checkpoint, key)) signed.set(checkpoint.seq, checkpoint);
+    const foreign = projectId !== undefined && checkpoint.projectId !== projectId;
+    if (!foreign && isSigned(checkpoint, key)) signed.set(checkpoint.seq, checkpoint);
     else
       find({
         kind: "checkpoint",

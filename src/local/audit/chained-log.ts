@@ -1,4 +1,5 @@
 import { BulkheadError } from "#contracts/errors.ts";
+import { fitting } from "#core/audit-chain/bounds.ts";
 import { type ChainStore, maxSegment } from "#core/audit-chain/chain-store.ts";
 import { type ChainHead, chain } from "#core/audit-chain/link.ts";
 import type { AuditEvent } from "#core/model.ts";
@@ -41,7 +42,7 @@ interface Waiting {
 /** An event is durable in the journal first; its place in the chain follows. Callers of one turn share one write. */
 export function makeChainedLog({ journal, store, clock, logger, onExtended }: ChainedLogDeps): ChainedLog {
   const heads = new Map<string, ChainHead>();
-  const pending: AuditEvent[] = [];
+  let pending: AuditEvent[] = [];
   let waiting: Waiting[] = [];
   let running: Promise<void> | null = null;
   let timer: { cancel(): void } | null = null;
@@ -78,21 +79,29 @@ export function makeChainedLog({ journal, store, clock, logger, onExtended }: Ch
   }
 
   async function work(): Promise<void> {
-    while (pending.length > 0) {
-      const projectId = pending[0]?.projectId ?? "";
-      const part = pending.filter((event) => event.projectId === projectId).slice(0, maxSegment);
+    /** A project that cannot be chained now does not hold up the others. */
+    const stuck = new Set<string>();
+    for (;;) {
+      const next = pending.find((event) => !stuck.has(event.projectId));
+      if (next === undefined) break;
+      const { projectId } = next;
+      const part = fitting(
+        pending.filter((event) => event.projectId === projectId),
+        maxSegment,
+      );
       try {
         await extend(projectId, part);
       } catch (error) {
         heads.delete(projectId);
+        stuck.add(projectId);
         logger.error("audit events not chained yet", { projectId, pending: pending.length, error });
-        arm(retryMs);
-        return;
+        continue;
       }
       const taken = new Set(part);
-      pending.splice(0, pending.length, ...pending.filter((event) => !taken.has(event)));
+      pending = pending.filter((event) => !taken.has(event));
     }
-    if (waiting.length === 0) journal.settled();
+    if (pending.length > 0) arm(retryMs);
+    else if (waiting.length === 0) journal.settled();
   }
 
   async function extend(projectId: string, events: readonly AuditEvent[]): Promise<void> {
@@ -132,7 +141,7 @@ export function makeChainedLog({ journal, store, clock, logger, onExtended }: Ch
         if (!known.has(projectId)) known.set(projectId, await lastIds(store, projectId));
       }
       const missing = left.filter(({ projectId, id }) => known.get(projectId)?.has(id) !== true);
-      pending.push(...missing);
+      pending = [...pending, ...missing];
       await drain();
       return missing.length;
     },

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { boundedDetails, fitting } from "#core/audit-chain/bounds.ts";
 import { canonicalJson } from "#core/audit-chain/canonical.ts";
 import { type AuditSigner, signCheckpoint } from "#core/audit-chain/checkpoint.ts";
 import { chain, emptyHead, linkHash } from "#core/audit-chain/link.ts";
@@ -119,6 +120,44 @@ describe("an audit chain", () => {
     expect(found(anew, { checkpoints, publicKeyPem })).toEqual([["checkpoint", 30]]);
     const foreign = checkpoints.map((checkpoint) => ({ ...checkpoint, hash: anew[29]?.hash ?? "" }));
     expect(found(anew, { checkpoints: foreign, publicKeyPem })).toEqual([["checkpoint", 30]]);
+  });
+});
+
+describe("a record that is shown", () => {
+  it("does not hold without a checkpoint of the key where one is wanted, nor as another project's", async () => {
+    const records = chainOf(5);
+    const signed = { signed: true, publicKeyPem };
+    expect(found(records, signed)).toEqual([["checkpoint", 5]]);
+    expect(found(records, { ...signed, checkpoints: [await checkpointAt(records, 3)] })).toEqual([]);
+    expect(verdict(records, { ...signed, checkpoints: [await checkpointAt(records, 3)] }).signedThrough).toBe(3);
+    expect(found(records, { projectId: "p2" })).toHaveLength(5);
+  });
+
+  it("may have more checkpoints than a call takes arguments", () => {
+    const records = chainOf(2);
+    const foreign = { projectId: "p1", seq: 1, hash: "", at: 1, keyId: "", signature: "" };
+    const checkpoints = Array.from({ length: 200_000 }, () => foreign);
+    expect(() => verdict(records, { checkpoints })).not.toThrow();
+  });
+});
+
+describe("bounds", () => {
+  it("keep details small, and say what was left out", () => {
+    expect(boundedDetails({ a: 1 })).toEqual({ a: 1 });
+    const big = boundedDetails({ policy: { rules: "x".repeat(900_000) }, mode: "deny-all" });
+    expect(big).toMatchObject({ mode: "deny-all", omittedDetails: ["policy"] });
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ maxLength: 2000 }), fc.string({ maxLength: 2000 })), (details) => {
+        expect(Buffer.byteLength(canonicalJson(boundedDetails(details)))).toBeLessThan(9000);
+      }),
+    );
+  });
+
+  it("let so much into a segment as the database takes, and one at least", () => {
+    const events = Array.from({ length: 600 }, (_, index) => ({ index, text: "x".repeat(index < 500 ? 10 : 8000) }));
+    expect(fitting(events, 500)).toHaveLength(500);
+    expect(JSON.stringify(fitting(events.slice(500), 500)).length).toBeLessThan(300_000);
+    expect(fitting([{ text: "x".repeat(1_000_000) }], 500)).toHaveLength(1);
   });
 });
 
