@@ -29,12 +29,21 @@ const chain = makeAuditChain({ store, signer, clock });
 export const handler = guarded(logger, async (): Promise<{ readonly chained: number }> => {
   const until = clock.now() + budgetMs;
   let chained = 0;
-  const projects = new Set([...(await store.projects()), env.BULKHEAD_SETTINGS.defaultProject, platformProject]);
-  for (const projectId of projects) {
-    const count = await chainInbox({ ...table, store }, projectId, until);
-    if (count > 0) await chain.checkpoint(projectId);
-    chained += count;
+  const { defaultProject, iamProjects = [] } = env.BULKHEAD_SETTINGS;
+  const named = [defaultProject, platformProject, ...iamProjects.map(({ project }) => project)];
+  const failures: unknown[] = [];
+  for (const projectId of new Set([...named, ...(await store.projects())])) {
+    try {
+      const count = await chainInbox({ ...table, store }, projectId, until);
+      if (count > 0) await chain.checkpoint(projectId);
+      chained += count;
+    } catch (error) {
+      // It does not hold up the others, and the run fails in the end.
+      logger.error("audit events not chained", { projectId, error });
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} projects were not chained`);
   logger.info("audit events chained", { chained });
   return { chained };
 });

@@ -97,7 +97,7 @@ export function makeAudit(
     outcome,
     requestId: operation.context?.requestId ?? null,
     sourceIp: operation.context?.sourceIp ?? null,
-    details: boundedDetails(hideInMembers({ ...operation.details, ...more }, hideFor(operation.projectId))),
+    details: boundedDetails(hideInMembers({ ...operation.details, ...more }, hideFor(operation.projectId)), outcome),
   });
   function failure(operation: AuditedOperation, thrown: unknown): AuditEvent {
     const error = thrown instanceof BulkheadError ? thrown : null;

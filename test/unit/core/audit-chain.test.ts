@@ -143,12 +143,15 @@ describe("a record that is shown", () => {
 
 describe("bounds", () => {
   it("keep details small, and say what was left out", () => {
-    expect(boundedDetails({ a: 1 })).toEqual({ a: 1 });
-    const big = boundedDetails({ policy: { rules: "x".repeat(900_000) }, mode: "deny-all" });
+    expect(boundedDetails({ a: 1 }, "refused")).toEqual({ a: 1 });
+    const big = boundedDetails({ policy: { rules: "x".repeat(900_000) }, mode: "deny-all" }, "allowed");
     expect(big).toMatchObject({ mode: "deny-all", omittedDetails: ["policy"] });
+    const policy = { rules: "x".repeat(64_000) };
+    expect(boundedDetails({ policy }, "allowed")).toEqual({ policy });
+    expect(boundedDetails({ policy }, "refused")).toMatchObject({ omittedDetails: ["policy"] });
     fc.assert(
       fc.property(fc.dictionary(fc.string({ maxLength: 2000 }), fc.string({ maxLength: 2000 })), (details) => {
-        expect(Buffer.byteLength(canonicalJson(boundedDetails(details)))).toBeLessThan(9000);
+        expect(Buffer.byteLength(canonicalJson(boundedDetails(details, "refused")))).toBeLessThan(9000);
       }),
     );
   });
