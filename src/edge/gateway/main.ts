@@ -35,6 +35,8 @@ async function main(): Promise<void> {
       // CloudFront and the load balancer, or the load balancer alone.
       forwardedHops: env.BULKHEAD_DOMAIN === "" ? 2 : 1,
       auditContent: env.BULKHEAD_AUDIT_CONTENT === "1",
+      // With the four seconds that a key is trusted, what is open ends within five of a revocation elsewhere.
+      recheckMs: 800,
       // Behind CloudFront the load balancer says http: that is what it was asked in. Both fronts send callers to https.
       callersSpeak: "https",
       keepIdleMs: (balancerIdleSeconds + 60) * 1000,
